@@ -1,0 +1,1 @@
+"""Ways to start processes. The only package that starts any."""

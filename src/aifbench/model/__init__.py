@@ -1,0 +1,1 @@
+"""The nouns: frozen dataclasses and one mutable record (Operation). No input or output happens here."""

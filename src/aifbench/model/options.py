@@ -1,0 +1,92 @@
+"""What a recipe may say about a service or a workload: the pydantic base class and the value types.
+
+Each service and workload declares its keys as a subclass of `Options`; `recipe` checks the user's text against it,
+the recipe reference and the JSON Schema are generated from it.
+A field typed `Sweep[T]` takes one value or a list; a list makes one load point per value.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from aifbench.units import parse_bytes, parse_duration_s, parse_rate_per_s
+
+T = TypeVar("T")
+
+SECRET = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
+"""A reference to a secret. Only the reference is ever stored; the process that uses the value reads its environment."""
+
+
+class Options(BaseModel):
+    """Base of every group of recipe keys: unknown keys are mistakes, values are not coerced between types."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False, validate_default=True)
+
+
+def _quantity(parse: Callable[[str], float], what: str, example: str) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError(f"got {value}, expected {what}, such as {example}")
+        if isinstance(value, str):
+            value = parse(value)
+        if isinstance(value, int | float) and not math.isfinite(value):
+            raise ValueError(f"got {value}, expected a finite {what}, such as {example}")
+        return value
+
+    return read
+
+
+def _plain_number(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError(f"got {value!r}, expected a number without quotes")
+    return value
+
+
+_A_YEAR_S = 366 * 86400.0
+
+Duration = Annotated[
+    float,
+    BeforeValidator(_quantity(parse_duration_s, "duration", "30s")),
+    Field(ge=0, le=_A_YEAR_S),
+    WithJsonSchema({"type": ["string", "number"], "description": "a duration: 30s, 5m, 500ms; a number is seconds"}),
+]
+Bytes = Annotated[
+    int,
+    BeforeValidator(_quantity(parse_bytes, "size", "64KiB")),
+    Field(ge=0, le=1 << 60),
+    WithJsonSchema({"type": ["string", "integer"], "description": "a size: 64KiB, 10MB; a number is bytes"}),
+]
+Rate = Annotated[
+    float,
+    BeforeValidator(_quantity(parse_rate_per_s, "rate", "10/s")),
+    Field(gt=0, le=10_000_000),
+    WithJsonSchema({"type": ["string", "number"], "description": "a rate: 10/s, 600/min; a number is per second"}),
+]
+Count = Annotated[int, BeforeValidator(_plain_number), Field(ge=1, le=10_000_000_000)]
+Whole = Annotated[int, BeforeValidator(_plain_number), Field(ge=0, le=10_000_000_000)]
+Share = Annotated[float, BeforeValidator(_plain_number), Field(ge=0, le=1)]
+Number = Annotated[float, BeforeValidator(_plain_number)]
+
+Sweep = Annotated[T | Annotated[list[T], Field(min_length=1, max_length=10_000)], "sweep"]
+"""One value, or a list of values that makes one load point each."""
+
+
+def is_sweep(metadata: list[Any]) -> bool:
+    """Whether a pydantic field's metadata marks it as `Sweep`."""
+    return "sweep" in metadata
+
+
+def secret_names(value: Any) -> list[str]:
+    """Names of all environment variables that `${env:NAME}` references inside a nested value ask for, sorted."""
+    if isinstance(value, str):
+        return sorted(set(SECRET.findall(value)))
+    if isinstance(value, dict):
+        return sorted({name for item in value.values() for name in secret_names(item)})
+    if isinstance(value, list | tuple):
+        return sorted({name for item in value for name in secret_names(item)})
+    return []
