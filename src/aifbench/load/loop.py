@@ -89,6 +89,7 @@ class Loop:
         self._timers: list[tuple[int, int, Timer]] = []
         self._order = count()
         self._stopped = False
+        self.running = False
         self.wakeups = 0
 
     def watch(self, fd: int, events: int, on_ready: OnReady) -> None:
@@ -116,6 +117,13 @@ class Loop:
     def run(self) -> None:
         """Until `stop`. An exception in a callback ends the run and goes to the caller."""
         self._stopped = False
+        self.running = True
+        try:
+            self._run()
+        finally:
+            self.running = False
+
+    def _run(self) -> None:
         poll = self._epoll.poll
         ready = self._on_ready
         timer_fd = self._timer.fd

@@ -1,0 +1,1 @@
+"""Arrival processes: one file each, named by the recipe's word."""

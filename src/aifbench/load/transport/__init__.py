@@ -1,0 +1,1 @@
+"""Wire clients: bytes ↔ events with time stamps. They know nothing about models, vectors or tables."""
