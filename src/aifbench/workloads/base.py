@@ -154,6 +154,10 @@ class Workload(ABC):
     @abstractmethod
     def open_client(self, context: WorkerContext) -> WireClient | BlockingClient: ...
 
+    def check(self, context: PrepareContext, prepared: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What can be verified in the target after all trials (invariants, server counters): plain JSON facts."""
+        return {}
+
     def cleanup(self, context: PrepareContext, prepared: Mapping[str, Any]) -> None:
         """Remove what the run created in the target, and nothing else."""
 

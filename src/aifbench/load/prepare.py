@@ -1,0 +1,55 @@
+"""One preparation in a process of its own: `python -m aifbench.load.prepare JOBFILE [cleanup]`.
+
+Loading data is not part of any measured window; what it cost is reported apart. The result is prepared.json beside
+the job file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from aifbench.clock import NS_PER_S, monotonic_ns
+from aifbench.errors import AifbenchError
+from aifbench.load.job import PrepareJob
+from aifbench.load.worker import put_json
+from aifbench.model.codec import from_data
+from aifbench.workloads.base import WORKLOADS, PrepareContext
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def main(argv: list[str]) -> int:
+    """Exit 0 when prepared.json (or cleaned.json) is there."""
+    path = Path(argv[0])
+    action = argv[1] if len(argv) > 1 else "prepare"
+    job = from_data(PrepareJob, json.loads(path.read_text()))
+    folder = Path(job.folder)
+    context = PrepareContext(
+        run=job.run, preparation=job.preparation, target=job.target, folder=job.folder, seed=job.seed, say=say
+    )
+    before = monotonic_ns()
+    try:
+        kind = WORKLOADS.load(job.uses)
+        workload = kind(kind.recipe_keys(**job.options))
+        if action == "cleanup":
+            prepared = json.loads((folder / "prepared.json").read_text())
+            facts = dict(workload.check(context, prepared["facts"]))
+            workload.cleanup(context, prepared["facts"])
+            put_json(folder / "cleaned.json", {"facts": facts})
+        else:
+            facts = dict(workload.prepare(context))
+            seconds = (monotonic_ns() - before) / NS_PER_S
+            put_json(folder / "prepared.json", {"facts": facts, "seconds": seconds})
+    except AifbenchError as error:
+        say(str(error))
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,193 @@
+"""One load-generating process: `python -m aifbench.load.worker JOBFILE INDEX`.
+
+It connects, says that it is ready, waits for T0, offers its stripe of the load, and only then looks at contents,
+writes its samples and its report. It talks to the controller through files alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import socket
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from aifbench.clock import NS_PER_S, anchor, monotonic_ns, process_time_ns, sleep_s
+from aifbench.errors import AifbenchError, LoadError
+from aifbench.load.blocking import BlockingEngine
+from aifbench.load.job import ControlFolder, TrialJob
+from aifbench.load.progress import ProgressWriter
+from aifbench.load.schedule import phase, stripe
+from aifbench.load.tally import spread
+from aifbench.load.wire import WireEngine
+from aifbench.model.codec import from_data
+from aifbench.model.operation import Operation
+from aifbench.samples.schema import SAMPLES_SCHEMA
+from aifbench.samples.write import to_table, write
+from aifbench.workloads.base import WORKLOADS, WorkerContext
+
+_POLL_S = 0.005
+
+
+def put_json(path: Path, data: Any) -> None:
+    """Write and rename, so that a reader never sees half a file."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(data))
+    partial.replace(path)
+
+
+class Worker:
+    """The life of one worker process, step by step."""
+
+    def __init__(self, job: TrialJob, index: int) -> None:
+        self.job = job
+        self.index = index
+        self.control = ControlFolder(job.control)
+        workload = WORKLOADS.load(job.uses)
+        scratch = Path(job.scratch) / f"w{index}"
+        scratch.mkdir(parents=True, exist_ok=True)
+        self.client = workload(workload.recipe_keys(**job.options)).open_client(
+            WorkerContext(
+                run=job.run,
+                target=job.target,
+                prepared=job.prepared,
+                prepared_folder=job.prepared_folder,
+                folder=str(scratch),
+                seed=job.seed,
+                worker=index,
+                workers=job.load.workers,
+                timeout_s=job.load.timeout_s,
+            )
+        )
+        share = stripe(job.load, job.seed, index, job.load.workers)
+        self.progress = ProgressWriter(self.control.progress(index))
+        # By what the client offers, not by its class: a plugin need not inherit from anything.
+        kind: Any = WireEngine if hasattr(self.client, "open_slot") else BlockingEngine
+        self.engine = kind(self.client, job.load, share, self.progress, self.control.stop)
+
+    def connect(self) -> None:
+        """Raises LoadError when the target cannot be reached."""
+        try:
+            self.engine.connect()
+        except OSError as error:
+            raise LoadError(f"could not connect to {self.job.target.name}: {error}") from error
+
+    def wait_for_go(self) -> int | None:
+        """T0, or None when the trial was called off."""
+        while not self.control.go.exists():
+            if self.control.stop.exists() or os.getppid() == 1:
+                return None
+            sleep_s(_POLL_S)
+        return int(json.loads(self.control.go.read_text())["t0_ns"])
+
+    def offer(self, t0_ns: int) -> dict[str, Any]:
+        """The measured part. The garbage collector is off: a collection would stop the loop for milliseconds."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        cpu = process_time_ns()
+        wall = monotonic_ns()
+        self.engine.run(t0_ns)
+        seconds = {
+            "cpu_s": (process_time_ns() - cpu) / NS_PER_S,
+            "window_wall_s": (monotonic_ns() - wall) / NS_PER_S,
+        }
+        gc.enable()
+        gc.unfreeze()
+        return seconds
+
+    def finish(self, t0_ns: int, seconds: dict[str, Any], clock: Any) -> dict[str, Any]:
+        """Columns, Parquet file, and the report that is returned."""
+        job, engine, load = self.job, self.engine, self.job.load
+        warmup_end = t0_ns + round(load.warmup_s * NS_PER_S)
+        end = t0_ns + round(load.length_s * NS_PER_S)
+        operations: list[Operation] = engine.operations
+        own = self.client.columns(operations)
+        facts = dict(self.client.facts())
+        tally = engine.tally
+        ended: dict[str, int] = {}
+        for operation in operations:
+            ended[operation.status] = ended.get(operation.status, 0) + 1
+        connect_ns = getattr(engine, "connect_ns", None)
+        connect_s = [ns / NS_PER_S for ns in connect_ns] if connect_ns is not None else facts.pop("connect_s", [])
+        report = {
+            "schema": SAMPLES_SCHEMA,
+            "run": job.run,
+            "point": job.point,
+            "trial": job.number,
+            "worker": self.index,
+            "workers": load.workers,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "cpus": sorted(os.sched_getaffinity(0)),
+            "anchor": asdict(clock),
+            "t0_ns": t0_ns,
+            "warmup_end_ns": warmup_end,
+            "end_ns": end,
+            "connect_s": connect_s,
+            "connect_count": len(connect_s),
+            "scheduled": tally.scheduled,
+            "started": tally.started,
+            "dropped": tally.dropped,
+            "ended": ended,
+            **seconds,
+            "wake_lag_ns": spread(tally.wake_lag_ns),
+            "max_in_flight": tally.max_in_flight,
+            "late_with_free_slot": tally.late_with_free_slot,
+            "slots_opened_in_load": tally.slots_opened_in_load,
+            "stopped_early": tally.stopped_early,
+            "max_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "facts": facts,
+            "error": None,
+        }
+        table = to_table(
+            operations,
+            own,
+            {"run": job.run, "point": job.point, "trial": job.number, "worker": self.index},
+            lambda operation: phase(operation.intended - t0_ns, warmup_end - t0_ns, end - t0_ns),
+            report,
+        )
+        write(table, Path(job.samples) / f"w{self.index}.parquet")
+        return report
+
+
+def run(job: TrialJob, index: int) -> dict[str, Any] | None:
+    """The whole life; returns the report, or None when the trial was called off before T0."""
+    worker = Worker(job, index)
+    worker.connect()
+    clock = anchor()
+    put_json(worker.control.ready(index), {"worker": index, "pid": os.getpid(), "anchor": asdict(clock)})
+    t0_ns = worker.wait_for_go()
+    if t0_ns is None:
+        return None
+    seconds = worker.offer(t0_ns)
+    report = worker.finish(t0_ns, seconds, clock)
+    worker.engine.close()
+    return report
+
+
+def main(argv: list[str]) -> int:
+    """Exit 0 with a report; with 6 (or the error's own code) and a report that holds the error."""
+    job = from_data(TrialJob, json.loads(Path(argv[0]).read_text()))
+    index = int(argv[1])
+    control = ControlFolder(job.control)
+    try:
+        report = run(job, index)
+    except AifbenchError as error:
+        sys.stderr.write(f"{error}\n")
+        put_json(control.report(index), {"worker": index, "error": str(error), "exit_code": int(error.exit_code)})
+        return int(error.exit_code)
+    if report is not None:
+        put_json(control.report(index), report)
+    return 0
+
+
+if __name__ == "__main__":
+    # Threads that hang in a call must not keep the process: everything is on disk now.
+    code = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(code)
