@@ -1,0 +1,57 @@
+"""What commands write with: tables for people on stdout, JSON for programs on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """`--json` as parameter `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Write JSON on stdout, everything else on stderr.")(
+        command
+    )
+
+
+def print_json(value: Any) -> None:
+    """Indented JSON with sorted keys; dataclasses as the codec stores them."""
+    from aifbench.model.codec import to_data
+
+    plain = value if isinstance(value, dict | list) else to_data(value)
+    click.echo(json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, default=to_data))
+
+
+def console(*, err: bool = False) -> Console:
+    """A rich console; when it is not a terminal, wide enough that no table cell is cut."""
+    from rich.console import Console
+
+    stream = sys.stderr if err else sys.stdout
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 160, soft_wrap=False)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "", err: bool = False) -> None:
+    """A table without vertical lines. Text is taken as it is: no markup is read out of it."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console(err=err).print(table)
+
+
+def note(text: str) -> None:
+    """A line for the user that is not part of the result."""
+    click.echo(text, err=True)
