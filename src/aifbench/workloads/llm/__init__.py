@@ -1,0 +1,1 @@
+"""Workloads for language model servers."""
