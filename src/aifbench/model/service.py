@@ -44,7 +44,8 @@ class Probe:
     """One typed readiness question, asked again until it is answered with yes.
 
     `tcp`: connects. `http`: GET `url` answers a status in `statuses` (and `contains`, if given, is in the body).
-    `s3`: an unsigned GET of the service root gives an S3 XML document. `sql`: connects and `SELECT 1` gives 1.
+    `s3`: an unsigned GET of the service root gives an S3 XML document. `sql`: connects to `url` (with the password in
+    the file `path`, if given) and `SELECT 1` gives 1.
     `exec`: `argv` exits 0. `path`: the directory can be written. `none`: nothing to wait for.
     """
 

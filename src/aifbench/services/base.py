@@ -22,8 +22,8 @@ class Service(ABC):
 
     recipe_keys: ClassVar[type[Options]]
     summary: ClassVar[str]
-    protocols: ClassVar[tuple[str, ...]]
-    ports: ClassVar[tuple[str, ...]] = ()
+    protocols: tuple[str, ...]  # of the class: all it can speak; of an instance: what its options make it speak
+    ports: tuple[str, ...] = ()  # likewise
     extra: ClassVar[str] = ""
     requires: ClassVar[Mapping[str, str]] = {}
 
