@@ -158,6 +158,14 @@ class Workload(ABC):
         """What can be verified in the target after all trials (invariants, server counters): plain JSON facts."""
         return {}
 
+    def check(self, context: PrepareContext, prepared: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Called once after the last trial of a preparation, before `cleanup`: what must still be true of the data.
+
+        Facts as `prepare` gives them; `invariants` maps a sentence to True, False or None (not checked). {} when
+        there is nothing to check.
+        """
+        return {}
+
     def cleanup(self, context: PrepareContext, prepared: Mapping[str, Any]) -> None:
         """Remove what the run created in the target, and nothing else."""
 
