@@ -28,9 +28,9 @@ def _rows(schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str
 
 
 def _value(value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return "–"
-    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _description(field: Mapping[str, Any]) -> str:
@@ -64,16 +64,11 @@ def kind(field: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         return str(field["const"])
     if "enum" in field:
         return " | ".join(str(choice) for choice in field["enum"])
-    if isinstance(field.get("type"), list):
-        return _quantity(str(field.get("description", "")))
+    if "x-quantity" in field:
+        return str(field["x-quantity"])
     if _parts(field):
         words = [kind(part, definitions) for part in _parts(field) if part.get("type") != "null"]
         return " or ".join(dict.fromkeys(words))
     if field.get("type") == "array":
         return f"list of {kind(field.get('items', {}), definitions)}"
     return _WORDS.get(str(field.get("type")), str(field.get("type", "anything")))
-
-
-def _quantity(description: str) -> str:
-    """Duration, size and rate describe themselves as `a duration: 30s, 5m`; the first noun is the type's name."""
-    return description.partition(":")[0].removeprefix("a ").removeprefix("an ") or "text or number"

@@ -53,19 +53,33 @@ Duration = Annotated[
     float,
     BeforeValidator(_quantity(parse_duration_s, "duration", "30s")),
     Field(ge=0, le=_A_YEAR_S),
-    WithJsonSchema({"type": ["string", "number"], "description": "a duration: 30s, 5m, 500ms; a number is seconds"}),
+    WithJsonSchema(
+        {
+            "type": ["string", "number"],
+            "x-quantity": "duration",
+            "description": "a duration: 30s, 5m, 500ms; a number is seconds",
+        }
+    ),
 ]
 Bytes = Annotated[
     int,
     BeforeValidator(_quantity(parse_bytes, "size", "64KiB")),
     Field(ge=0, le=1 << 60),
-    WithJsonSchema({"type": ["string", "integer"], "description": "a size: 64KiB, 10MB; a number is bytes"}),
+    WithJsonSchema(
+        {"type": ["string", "integer"], "x-quantity": "size", "description": "a size: 64KiB, 10MB; a number is bytes"}
+    ),
 ]
 Rate = Annotated[
     float,
     BeforeValidator(_quantity(parse_rate_per_s, "rate", "10/s")),
     Field(gt=0, le=10_000_000),
-    WithJsonSchema({"type": ["string", "number"], "description": "a rate: 10/s, 600/min; a number is per second"}),
+    WithJsonSchema(
+        {
+            "type": ["string", "number"],
+            "x-quantity": "rate",
+            "description": "a rate: 10/s, 600/min; a number is per second",
+        }
+    ),
 ]
 Count = Annotated[int, BeforeValidator(_plain_number), Field(ge=1, le=10_000_000_000)]
 Whole = Annotated[int, BeforeValidator(_plain_number), Field(ge=0, le=10_000_000_000)]

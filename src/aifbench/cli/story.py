@@ -1,0 +1,51 @@
+"""A run's journal as lines for people: one line per event that a user wants to know of. Pure."""
+
+from __future__ import annotations
+
+from aifbench.store.journal import Event
+from aifbench.units import format_duration
+
+
+def line(event: Event) -> str:
+    """Empty for events that are bookkeeping only (processes)."""
+    family, _, what = event.kind.partition("-")
+    data = event.data
+    name = next((str(data[key]) for key in (family, "name", "run") if key in data), "")
+    text = _WORDS.get(event.kind, "")
+    if event.kind == "problem" or family == "problem":
+        return f"problem: {data.get('text', '')}"
+    if not text:
+        return ""
+    seconds = data.get("seconds", data.get("ready_s", data.get("wall_s")))
+    took = f" after {format_duration(float(seconds))}" if isinstance(seconds, int | float) else ""
+    reason = f": {data['reason']}" if data.get("reason") and what not in ("started", "ready") else ""
+    return f"{family} {name} {text}{took}{reason}".replace("  ", " ")
+
+
+_WORDS = {
+    "run-created": "created",
+    "run-started": "started",
+    "run-interrupted": "interrupted",
+    "run-finished": "finished",
+    "stage-started": "started",
+    "service-starting": "starting",
+    "service-ready": "ready",
+    "service-kept": "kept up",
+    "service-stopped": "stopped",
+    "service-failed": "failed",
+    "service-died": "died",
+    "preparation-started": "started",
+    "preparation-finished": "finished",
+    "preparation-failed": "failed",
+    "preparation-cleaned": "cleaned up",
+    "trial-started": "started",
+    "trial-finished": "finished",
+    "trial-failed": "failed",
+    "trial-interrupted": "interrupted",
+}
+
+
+def stamped(event: Event) -> str:
+    """The line with the time of day before it (UTC), or an empty string."""
+    text = line(event)
+    return f"{event.t[11:19]}  {text}" if text else ""
