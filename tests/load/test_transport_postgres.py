@@ -160,6 +160,6 @@ def test_a_server_that_dies_ends_every_operation_with_an_error(tmp_path: Path) -
         ended = drive_wire(client, 20, slots=3)
         client.close()
     assert len(ended) == 20
-    assert ended[-1].error == "refused"
     failed = {operation.error for operation in ended if operation.status == "error"}
+    assert "refused" in failed
     assert failed <= {"connection-lost", "refused", "sqlstate-57P01", "sqlstate-57P02", "not-ready"}
