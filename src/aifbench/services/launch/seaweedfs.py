@@ -1,13 +1,20 @@
-"""Makes the access keys of a SeaweedFS server and its S3 configuration, then becomes the server."""
+"""Makes the access keys of a SeaweedFS server and its S3 configuration, then runs the server until SIGTERM.
+
+Its filer always takes 15 s for an orderly end (it waits for streams that its own parts hold open), so data that ends
+with the run is not worth that wait: the server is then killed after `--patience`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import signal
+import sys
+import tempfile
 from pathlib import Path
 
-from aifbench.services.launch.ending import refuse
+from aifbench.services.launch.child import serve
 from aifbench.services.launch.secret_file import ensure_secret, write_private
 
 
@@ -39,15 +46,23 @@ def main() -> None:
     parser.add_argument("--secrets", required=True, type=Path, help="folder of the files with the keys")
     parser.add_argument("--configuration", required=True, type=Path)
     parser.add_argument("--data", required=True, type=Path)
+    parser.add_argument("--patience", required=True, type=float, help="seconds between asking to end and killing")
     parser.add_argument("server", nargs=argparse.REMAINDER, help="-- and the server's whole command line")
     given = parser.parse_args()
     argv = [part for part in given.server if part != "--"]
     given.data.mkdir(parents=True, exist_ok=True)
     write_private(given.configuration, s3_configuration(*ensure_keys(given.secrets)))
-    try:
-        os.execv(argv[0], argv)  # noqa: S606 - this process becomes the server
-    except OSError as error:
-        refuse(f"{argv[0]}: {error}", code=127)
+    code = serve(argv, os.environ, ask=signal.SIGTERM, patience_s=given.patience)
+    remove_sockets(argv)
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def remove_sockets(argv: list[str]) -> None:
+    """Unix sockets that the server made in the temporary folder, one or two per port, and leaves behind."""
+    ports = [part.partition("=")[2] for part in argv if ".port" in part]
+    for port in ports:
+        for path in Path(tempfile.gettempdir()).glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
