@@ -14,7 +14,12 @@ STARTS_PROCESSES = ("aifbench.executors", "aifbench.services.launch")
 # The supervisor is a program that must start in milliseconds and therefore imports no other module of aifbench.
 READS_TIME = ("aifbench.clock", "aifbench.executors.supervisor")
 # Programs that an executor starts: their err file is where their last words belong.
-PROGRAMS = ("aifbench.services.launch", "aifbench.executors.supervisor", "aifbench.load.worker", "aifbench.load.prepare")
+PROGRAMS = (
+    "aifbench.services.launch",
+    "aifbench.executors.supervisor",
+    "aifbench.load.worker",
+    "aifbench.load.prepare",
+)
 PRINTS = ("aifbench.cli", "aifbench.report", *PROGRAMS)
 
 

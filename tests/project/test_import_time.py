@@ -16,7 +16,19 @@ import pytest
 HELP = ("--help",)
 CHECK = ("recipe", "check", "examples/quickstart.yaml")
 HEAVY = {
-    HELP: ["pydantic", "rich", "numpy", "pyarrow", "scipy", "plotly", "jinja2", "psutil", "ruamel", "asyncio", "sqlite3"],
+    HELP: [
+        "pydantic",
+        "rich",
+        "numpy",
+        "pyarrow",
+        "scipy",
+        "plotly",
+        "jinja2",
+        "psutil",
+        "ruamel",
+        "asyncio",
+        "sqlite3",
+    ],
     CHECK: ["numpy", "pyarrow", "scipy", "plotly", "jinja2", "psutil", "chromadb", "pymilvus", "botocore", "psycopg"],
 }
 BUDGET_S = {HELP: 0.3, CHECK: 0.5}
