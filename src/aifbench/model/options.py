@@ -90,6 +90,13 @@ Sweep = Annotated[T | Annotated[list[T], Field(min_length=1, max_length=10_000)]
 """One value, or a list of values that makes one load point each."""
 
 
+def single(value: T | list[T]) -> T:
+    """The value of a `Sweep` field in a load point, where every list has been taken apart. ValueError for a list."""
+    if isinstance(value, list):
+        raise ValueError(f"got a list of {len(value)} values, expected one: sweeps are taken apart by the plan")
+    return value
+
+
 def is_sweep(metadata: list[Any]) -> bool:
     """Whether a pydantic field's metadata marks it as `Sweep`."""
     return "sweep" in metadata

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar
 
 from aifbench.errors import LoadError
+from aifbench.model.options import single
 from aifbench.workloads.base import PrepareContext, WireClient, WorkerContext, Workload
 from aifbench.workloads.sql import tpcb
 from aifbench.workloads.sql.options import BUILT_IN, Script, SqlOptions
@@ -28,12 +29,12 @@ class Sql(Workload):
     def scripts(self) -> tuple[Script, ...]:
         if self.options.scripts:
             return self.options.scripts
-        return (Script(name=str(self.options.script)),)
+        return (Script(name=single(self.options.script)),)
 
     def estimate_bytes(self) -> int:
         if not self.options.tables or self.options.search_path:
             return 0
-        return tpcb.BYTES_PER_SCALE * int(str(self.options.scale))
+        return tpcb.BYTES_PER_SCALE * single(self.options.scale)
 
     def prepare(self, context: PrepareContext) -> Mapping[str, Any]:
         texts = {}
@@ -46,7 +47,7 @@ class Sql(Workload):
 
         if self.options.search_path:
             return {"schema": "", "search_path": self.options.search_path, "scripts": texts, "metrics": {}}
-        scale = int(str(self.options.scale))
+        scale = single(self.options.scale)
         facts = prepare.build(context, scale=scale, tables=self.options.tables, setup=self.options.setup)
         return {**facts, "search_path": facts["schema"], "scripts": texts}
 
@@ -63,9 +64,9 @@ class Sql(Workload):
             conninfo(context.target.endpoint("postgres"), search_path=context.prepared["search_path"]),
             chosen,
             [script.weight for script in self.scripts()],
-            scale=int(str(self.options.scale)),
+            scale=single(self.options.scale),
             seed=context.seed,
-            sending=self.options.send if isinstance(self.options.send, str) else self.options.send[0],
+            sending=single(self.options.send),
             timeout_s=context.timeout_s,
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from aifbench.load.loop import Loop
 from aifbench.load.transport.postgres import Call, PostgresClient, PostgresSlot, Sending
 from aifbench.model.operation import Operation
 from aifbench.workloads.base import Done
@@ -86,7 +85,7 @@ class SqlClient:
         """Statements and values of one operation: depends on seed, `seq` and kind only."""
         return self._scripts[operation.kind].calls(self._seed, operation.seq)
 
-    def open_slot(self, loop: Loop, done: Done) -> PostgresSlot:
+    def open_slot(self, loop: Any, done: Done) -> PostgresSlot:
         return self._wire.open_slot(loop, done)
 
     def columns(self, operations: Sequence[Operation]) -> dict[str, list[int | None]]:
