@@ -98,6 +98,10 @@ class RunFolder:
     def all_samples(self) -> Path:
         return self.path / "samples"
 
+    def scratch(self, trial_id: str) -> Path:
+        """Where the trial's workers may write what is thrown away at its end."""
+        return self.control(trial_id) / "scratch"
+
     def samples(self, point_id: str, number: int) -> Path:
         return self.all_samples / point_id / f"t{number}"
 

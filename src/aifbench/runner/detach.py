@@ -1,0 +1,55 @@
+"""Going on without the terminal: the same work in a process that is not tied to this one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from aifbench.clock import NS_PER_S, SYSTEM, Clock
+from aifbench.errors import ExecutorError
+from aifbench.executors.base import Executor, last_lines
+from aifbench.model.plan import Plan
+from aifbench.model.process import Handle, ProcessSpec
+from aifbench.runner.state import fold
+from aifbench.store.folder import RunFolder
+
+_START_S = 60.0
+_POLL_S = 0.05
+_OWN = ("AIFBENCH_HOME", "AIFBENCH_RUNS")
+
+
+def detach(folder: RunFolder, argv: Sequence[str], executor: Executor, clock: Clock = SYSTEM) -> Handle:
+    """Start `argv` (the command that drives this run) untied, and return once it drives the run.
+
+    It works in the run folder; out and err go to controller.log. Raises ExecutorError with its last
+    words when it ends before it began.
+    """
+    plan = folder.read_plan()
+    spec = ProcessSpec(
+        name=f"controller-{folder.id}",
+        argv=tuple(argv),
+        folder=str(folder.path),
+        pass_env=(*(name for name in _OWN if name in os.environ), *secrets_of(plan)),
+        out=str(folder.controller_log),
+        err=str(folder.controller_log),
+        tied=False,
+        grace_s=120.0,
+    )
+    handle = executor.submit(spec)
+    deadline = clock.now_ns() + round(_START_S * NS_PER_S)
+    while fold(folder.read_journal().events).status == "created":
+        status = executor.status([handle])[0]
+        if status.ended or clock.now_ns() > deadline:
+            raise ExecutorError(
+                f"the controller did not begin ({status.describe()})",
+                where=folder.id,
+                quoted=last_lines(executor, handle),
+                hint=f"full log: {folder.controller_log}",
+            )
+        clock.sleep_s(_POLL_S)
+    return handle
+
+
+def secrets_of(plan: Plan) -> tuple[str, ...]:
+    """Names of all environment variables that the plan's services and clients read."""
+    return tuple(sorted({name for stage in plan.stages for service in stage.services for name in service.secrets}))

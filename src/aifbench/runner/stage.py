@@ -1,0 +1,218 @@
+"""One stage: services up, preparations, trials in the plan's order, cleaning, services down. Always down.
+
+What failed is written down and the rest goes on; only a store that cannot be written and a signal end it early.
+"""
+
+from __future__ import annotations
+
+from aifbench.errors import AifbenchError, ExitCode, StoreError
+from aifbench.executors.base import Executor
+from aifbench.load.job import PrepareJob, TrialJob
+from aifbench.load.progress import Progress
+from aifbench.load.trial import TrialControl, TrialOutcome
+from aifbench.model.plan import LoadPoint, Preparation, Stage, Trial
+from aifbench.model.process import Handle
+from aifbench.runner.context import RunContext
+from aifbench.runner.interrupts import BrokenOff
+from aifbench.runner.recorder import Tick
+from aifbench.runner.services import StageServices
+from aifbench.runner.steps import Watch
+from aifbench.store.files import guarded
+
+
+def run_stage(run: RunContext, stage: Stage) -> None:
+    """Do what the journal does not already say is done. Raises BrokenOff on an interrupt, StoreError on a full disk."""
+    if stage.id in run.state.stages_done:
+        return
+    run.recorder.record("stage-started", stage=stage.id)
+    work = _StageWork(run, stage)
+    try:
+        work.do()
+    finally:
+        work.end()
+    run.recorder.record("stage-finished", stage=stage.id)
+
+
+class _StageWork:
+    def __init__(self, run: RunContext, stage: Stage) -> None:
+        self._run = run
+        self._stage = stage
+        self._services = StageServices(run, stage.id)
+        self._points = {point.id: point for point in stage.points}
+        self._failed: dict[str, tuple[str, int]] = {}  # preparation → why, exit code
+
+    def do(self) -> None:
+        left = [trial for trial in self._stage.trials if not self._run.state.trial_done(trial.id)]
+        needed = {self._points[trial.point].preparation for trial in left} - {""}
+        targets = {item.target for item in self._stage.preparations if item.id in self._run.state.to_clean}
+        for service in self._stage.services:
+            if left or service.name in targets:
+                self._services.bring_up(service)
+        for preparation in self._stage.preparations:
+            if preparation.id in needed:
+                self._prepare(preparation)
+        for trial in left:
+            if self._run.interrupts.requested:
+                raise BrokenOff
+            self._do_trial(trial)
+
+    def _prepare(self, preparation: Preparation) -> None:
+        run, name = self._run, preparation.id
+        gone = self._services.gone(preparation.target, now=True)
+        if gone:
+            self._failed[name] = gone
+            return
+        up = self._services.target(preparation.target)
+        run.folder.forget(run.folder.preparation(name))
+        run.recorder.record("preparation-started", preparation=name, stage=self._stage.id, outlives=up.handle is None)
+        try:
+            with run.interrupts.breaking(at=1), guarded(run.folder.preparation(name)):
+                prepared = run.steps.prepare(
+                    self._prepare_job(preparation), self._executor(),
+                    self._secrets(preparation.target), self._watch(preparation.target),
+                )  # fmt: skip
+        except StoreError:
+            raise
+        except AifbenchError as error:
+            self._failed[name] = (f"preparation {name} failed", int(error.exit_code))
+            run.recorder.record(
+                "preparation-failed", preparation=name, stage=self._stage.id, reason=str(error),
+                code=int(error.exit_code),
+            )  # fmt: skip
+            return
+        run.recorder.record("preparation-finished", preparation=name, stage=self._stage.id, prepared=dict(prepared))
+
+    def _do_trial(self, trial: Trial) -> None:
+        point = self._points[trial.point]
+        blocked = self._failed.get(point.preparation) or self._services.gone(point.target, now=True)
+        if blocked:
+            self._fail_trial(trial, *blocked)
+            return
+        recorder = self._run.recorder
+        self._run.folder.forget(self._run.folder.samples(trial.point, trial.number))
+        recorder.record("trial-started", trial=trial.id, point=trial.point, number=trial.number, stage=self._stage.id)
+        hooks = _Hooks(self._run, self._services, trial, point.target)
+        try:
+            with self._run.interrupts.breaking(at=2), guarded(self._run.folder.control(trial.id)):
+                outcome = self._run.steps.trial(
+                    self._trial_job(trial, point), self._executor(), hooks, self._secrets(point.target)
+                )
+        except BrokenOff:
+            recorder.record("trial-interrupted", trial=trial.id, point=trial.point)
+            raise
+        except StoreError:
+            raise
+        except AifbenchError as error:
+            gone = self._services.gone(point.target, now=True)
+            self._fail_trial(trial, f"{gone[0]}; {error}" if gone else str(error), (gone or (0, error.exit_code))[1])
+        else:
+            self._note_outcome(trial, point, outcome)
+
+    def _note_outcome(self, trial: Trial, point: LoadPoint, outcome: TrialOutcome) -> None:
+        if outcome.stopped and self._run.interrupts.requested:
+            self._run.recorder.record(
+                "trial-interrupted", trial=trial.id, point=trial.point, problems=list(outcome.problems)
+            )
+            raise BrokenOff
+        gone = self._services.gone(point.target, now=True)
+        problems = list(dict.fromkeys([*([gone[0]] if gone else []), *outcome.problems]))
+        if problems:
+            self._fail_trial(trial, "; ".join(problems), gone[1] if gone else int(ExitCode.LOAD))
+        else:
+            self._run.recorder.record("trial-finished", trial=trial.id, point=trial.point)
+
+    def _fail_trial(self, trial: Trial, reason: str, code: int) -> None:
+        self._run.recorder.record("trial-failed", trial=trial.id, point=trial.point, reason=reason, code=int(code))
+
+    def _prepare_job(self, preparation: Preparation) -> PrepareJob:
+        return PrepareJob(
+            run=self._run.folder.id,
+            preparation=preparation.id,
+            uses=preparation.uses,
+            options=preparation.options,
+            target=self._services.target(preparation.target).target,
+            seed=preparation.seed,
+            folder=str(self._run.folder.preparation(preparation.id)),
+        )
+
+    def _trial_job(self, trial: Trial, point: LoadPoint) -> TrialJob:
+        folder = self._run.folder
+        return TrialJob(
+            run=folder.id,
+            point=point.id,
+            trial=trial.id,
+            number=trial.number,
+            uses=point.uses,
+            options=point.options,
+            load=point.load,
+            target=self._services.target(point.target).target,
+            prepared=self._run.state.prepared.get(point.preparation, {}).get("facts", {}),
+            prepared_folder=str(folder.preparation(point.preparation)) if point.preparation else "",
+            seed=trial.seed,
+            control=str(folder.control(trial.id)),
+            samples=str(folder.samples(point.id, trial.number)),
+            scratch=str(folder.scratch(trial.id)),
+        )
+
+    def _executor(self) -> Executor:
+        return self._run.executors.get(self._run.plan.executor)
+
+    def _secrets(self, target: str) -> tuple[str, ...]:
+        return self._services.planned(target).secrets
+
+    def _watch(self, target: str) -> Watch:
+        def watch() -> str:
+            gone = self._services.gone(target)
+            return gone[0] if gone else ""
+
+        return watch
+
+    def end(self) -> None:
+        """Orderly as far as the signals allow, and in any case nothing left running."""
+        run = self._run
+        try:
+            with run.interrupts.breaking(at=max(2, run.interrupts.count + 1)):
+                if run.interrupts.count < 2:
+                    self._clean()
+                    self._services.bring_down()
+        except BrokenOff:
+            pass
+        finally:
+            run.executors.stop_all(0.0)
+
+    def _clean(self) -> None:
+        """Remove what preparations left in targets that go on living; unfinished ones left nothing we can name."""
+        run = self._run
+        for preparation in self._stage.preparations:
+            prepared = (run.folder.preparation(preparation.id) / "prepared.json").exists()
+            if preparation.id not in run.state.to_clean or self._services.gone(preparation.target) or not prepared:
+                continue
+            try:
+                run.steps.clean(
+                    self._prepare_job(preparation), self._executor(),
+                    self._secrets(preparation.target), self._watch(preparation.target),
+                )  # fmt: skip
+            except AifbenchError as error:
+                run.recorder.record_if_possible("problem", text=f"cleaning up after {preparation.id}: {error}")
+            run.recorder.record_if_possible("preparation-cleaned", preparation=preparation.id)
+
+
+class _Hooks(TrialControl):
+    def __init__(self, run: RunContext, services: StageServices, trial: Trial, target: str) -> None:
+        self._run = run
+        self._services = services
+        self._trial = trial
+        self._target = target
+
+    def on_submit(self, handle: Handle) -> None:
+        """The executor has written it down already."""
+
+    def on_progress(self, progress: Progress, elapsed_s: float) -> None:
+        self._run.recorder.show(Tick(self._trial.id, self._trial.point, progress, elapsed_s))
+
+    def stop_requested(self) -> bool:
+        return self._run.interrupts.requested
+
+    def target_failure(self) -> str:
+        gone = self._services.gone(self._target)
+        return gone[0] if gone else ""

@@ -1,0 +1,117 @@
+"""What a run is made of, as the loop sees it: bring a service up, prepare, do a trial, evaluate.
+
+`RealSteps` does it with the packages made for it; the loop itself knows only this contract, so that its own rules
+(order, journal, resume, interrupts) are tested without servers and load.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from aifbench.clock import SYSTEM, Clock
+from aifbench.errors import LoadError, ServiceError
+from aifbench.executors.base import Executor, last_lines
+from aifbench.load.job import PrepareJob, TrialJob
+from aifbench.load.trial import TrialControl, TrialOutcome, run_trial
+from aifbench.model.codec import to_json
+from aifbench.model.plan import Plan, PlannedService
+from aifbench.model.process import Handle, ProcessSpec
+from aifbench.model.result import RunResult
+from aifbench.model.service import Target
+from aifbench.runner.state import RunState
+from aifbench.store.files import make_folder, read_json, write_atomic
+from aifbench.store.folder import RunFolder
+
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class ServiceUp:
+    """A service that answers. `handle` is None when no process of ours is behind it: then it outlives the run."""
+
+    name: str
+    target: Target
+    handle: Handle | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    deployed: Any = None
+
+
+Watch = Callable[[], str]
+"""Why the target is gone; empty while it lives. Called often."""
+
+
+class Steps(Protocol):
+    def up(self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool) -> ServiceUp:
+        """Start it and wait until it is ready; on failure (AifbenchError) nothing of it is left running."""
+        ...
+
+    def down(self, up: ServiceUp, executor: Executor) -> None:
+        """Its own orderly end."""
+        ...
+
+    def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
+        """What prepared.json says. Raises AifbenchError when the data could not be loaded."""
+        ...
+
+    def clean(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> None:
+        """Remove what `prepare` left in a target that outlives the run."""
+        ...
+
+    def trial(self, job: TrialJob, executor: Executor, hooks: TrialControl, secrets: Sequence[str]) -> TrialOutcome: ...
+
+    def evaluate(self, folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunResult | None:
+        """Everything that can be said about the run's samples so far."""
+        ...
+
+
+def run_preparation(
+    job: PrepareJob, action: str, executor: Executor, secrets: Sequence[str], watch: Watch, clock: Clock
+) -> None:
+    """`python -m aifbench.load.prepare` until its end; raises LoadError with its last words, or ServiceError."""
+    folder = make_folder(Path(job.folder))
+    write_atomic(folder / "job.json", to_json(job))
+    spec = ProcessSpec(
+        name=f"{action}-{job.preparation}",
+        argv=(sys.executable, "-m", "aifbench.load.prepare", str(folder / "job.json"), action),
+        folder=str(folder),
+        pass_env=tuple(secrets),
+        out=str(folder / "out"),
+        err=str(folder / "err"),
+        grace_s=5.0,
+    )
+    handle = executor.submit(spec)
+    try:
+        while not (status := executor.status([handle])[0]).ended:
+            if reason := watch():
+                raise ServiceError(reason, where=f"preparation {job.preparation}")
+            clock.sleep_s(_POLL_S)
+    finally:
+        executor.stop([handle])
+    if status.exit_code != 0:
+        reason = watch()
+        raise (ServiceError if reason else LoadError)(
+            reason or f"ended with {status.describe()}",
+            where=f"preparation {job.preparation}",
+            quoted=last_lines(executor, handle),
+            hint=f"full log: {folder / 'err'}",
+        )
+
+
+class RealSteps:
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+
+    def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
+        run_preparation(job, "prepare", executor, secrets, watch, self._clock)
+        prepared: dict[str, Any] = read_json(Path(job.folder) / "prepared.json")
+        return prepared
+
+    def clean(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> None:
+        run_preparation(job, "cleanup", executor, secrets, watch, self._clock)
+
+    def trial(self, job: TrialJob, executor: Executor, hooks: TrialControl, secrets: Sequence[str]) -> TrialOutcome:
+        return run_trial(job, executor, hooks, secrets=secrets, clock=self._clock)
