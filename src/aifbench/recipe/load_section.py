@@ -1,0 +1,184 @@
+"""The `load:` keys of a workload → `model.load.Load`, and what contradicts itself in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from aifbench.errors import AifbenchError
+from aifbench.model.load import Load
+from aifbench.model.options import Options
+from aifbench.recipe.explain import Mistake, key_names, mistakes, shown
+from aifbench.recipe.keys import DEFAULT_DURATION_S, DEFAULT_WARMUP_S, LONGEST_S, LoadKeys
+from aifbench.recipe.vocabulary import Vocabulary
+from aifbench.registry import unknown
+
+CLOSED = "closed"
+_OWN_KEYS = frozenset(key_names(LoadKeys))
+MAX_USERS = 1_000_000
+MAX_OPERATIONS = 1_000_000_000
+_CLOSED_KEYS = ("concurrency", "think_time")
+_OPEN_KEYS = ("rate_per_s", "max_in_flight", "when_full")
+_WARMUP_ALWAYS_FINE_S = 60.0
+_WARMUP_TIMES_DURATION = 10
+
+
+def with_defaults(user: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    """The workload's own default load below the user's keys; defaults that the user's keys contradict are left out."""
+    left_out: set[str] = set()
+    arrival = user.get("arrival")
+    kinds = arrival if isinstance(arrival, list) else [arrival] if arrival is not None else []
+    if any(key in user for key in _OPEN_KEYS) or any(kind != CLOSED for kind in kinds):
+        left_out |= {"arrival", *_CLOSED_KEYS}
+    if any(key in user for key in _CLOSED_KEYS) or CLOSED in kinds:
+        left_out |= {"arrival", *_OPEN_KEYS, *(key for key in default if key not in LoadKeys.model_fields)}
+    if "operations" in user:
+        left_out |= {"duration", "warmup"}
+    if "duration" in user:
+        left_out.add("operations")
+    return {**{key: value for key, value in default.items() if key not in left_out}, **user}
+
+
+def arrival_of(load: Mapping[str, Any]) -> str | None:
+    """The arrival process of a load without lists; None when the keys do not say which."""
+    if load.get("arrival") is not None:
+        return str(load["arrival"])
+    if "rate_per_s" in load:
+        return "poisson"
+    return CLOSED if "concurrency" in load else None
+
+
+def resolve(load: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[Load | None, list[Mistake]]:
+    """The load of one point (its keys hold single values), or what is wrong with it."""
+    own = {key: value for key, value in load.items() if key in _OWN_KEYS}
+    further = {key: value for key, value in load.items() if key not in _OWN_KEYS}
+    keys, found = _validated(LoadKeys, own)
+    kind = arrival_of(load)
+    shape: Options | None = None
+    try:
+        shape_keys = _shape_keys(kind, vocabulary)
+    except AifbenchError as error:
+        return None, [*found, Mistake(("arrival",), error.message, hint=error.hint)]
+    if shape_keys is None:
+        found += [Mistake((key,), unknown("key", key, _OWN_KEYS), at_key=True) for key in further]
+    else:
+        shape, wrong = _validated(shape_keys, further)
+        found += wrong
+    found += _contradictions(load, kind, set(key_names(shape_keys)) if shape_keys is not None else set())
+    if isinstance(keys, LoadKeys):
+        found += _impossible(keys)
+    if found or kind is None or shape is None or not isinstance(keys, LoadKeys):
+        return None, found
+    return _made(keys, kind, shape.model_dump(mode="json", by_alias=True)), []
+
+
+def _validated(model: type[Options], raw: Mapping[str, Any]) -> tuple[Options | None, list[Mistake]]:
+    try:
+        return model.model_validate(raw), []
+    except ValidationError as error:
+        return None, mistakes(error, raw, model, _OWN_KEYS)
+
+
+def _shape_keys(kind: str | None, vocabulary: Vocabulary) -> type[Options] | None:
+    if kind is None:
+        return None
+    if kind not in vocabulary.arrival_names:
+        raise AifbenchError(unknown("arrival process", kind, vocabulary.arrival_names))
+    return vocabulary.shape_keys(kind)
+
+
+def _made(keys: LoadKeys, kind: str, shape: Mapping[str, Any]) -> Load:
+    plain = dict(keys)
+    counted = plain["operations"] is not None
+    concurrency = plain["concurrency"]
+    workers = _or(plain["workers"], 1)
+    return Load(
+        arrival=kind,
+        duration_s=_or(plain["duration"], _time_for(plain) if counted else DEFAULT_DURATION_S),
+        warmup_s=_or(plain["warmup"], 0.0 if counted else DEFAULT_WARMUP_S),
+        rate_per_s=plain["rate_per_s"],
+        concurrency=concurrency,
+        think_time_s=_or(plain["think_time"], 0.0),
+        operations=plain["operations"],
+        max_in_flight=plain["max_in_flight"],
+        when_full=_or(plain["when_full"], "queue"),
+        timeout_s=_or(plain["timeout"], 60.0),
+        drain_s=_or(plain["drain"], 30.0),
+        workers=workers if concurrency is None else min(workers, concurrency),
+        shape=shape,
+    )
+
+
+def _time_for(plain: Mapping[str, Any]) -> float:
+    """Seconds after which a load that counts operations ends anyway.
+
+    In an open loop the schedule must be long enough to hold them all: the count's mean time plus ten standard
+    deviations of a Poisson process. In a closed loop nobody knows, so it is one hour.
+    """
+    count, rate = plain["operations"], plain["rate_per_s"]
+    return LONGEST_S if rate is None else float((count + 10 * math.sqrt(count) + 10) / rate)
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _contradictions(load: Mapping[str, Any], kind: str | None, further: set[str]) -> Iterator[Mistake]:
+    if "arrival" not in load and "rate_per_s" in load and "concurrency" in load:
+        yield Mistake(
+            ("concurrency",),
+            "concurrency (closed loop) and rate_per_s (open loop) contradict each other",
+            at_key=True,
+            hint="keep one of them; max_in_flight bounds the operations under way of an open loop",
+        )
+    elif kind is None:
+        message = "got neither rate_per_s (open loop) nor concurrency (closed loop), expected one of them"
+        yield Mistake((), message, hint="such as load: {rate_per_s: 10, duration: 30s} or load: {concurrency: 4}")
+    elif kind == CLOSED:
+        if "concurrency" not in load:
+            yield Mistake(("arrival",), "a closed loop needs concurrency: how many users there are", at_key=True)
+        for key in _OPEN_KEYS:
+            if key in load:
+                hint = "leave it out, or leave out concurrency and take an arrival such as poisson"
+                yield Mistake(
+                    (key,), f"{key} belongs to an open loop, but the arrival is closed", at_key=True, hint=hint
+                )
+    else:
+        if "rate_per_s" not in load and "rate_per_s" not in further:
+            hint = "such as rate_per_s: 10"
+            yield Mistake(("arrival",), f"the arrival process {kind} needs rate_per_s", at_key=True, hint=hint)
+        for key in _CLOSED_KEYS:
+            if key in load:
+                message = f"{key} belongs to a closed loop, but the arrival is {kind}"
+                hint = "leave it out; max_in_flight bounds the operations under way"
+                yield Mistake((key,), message, at_key=True, hint=hint)
+
+
+def _impossible(keys: LoadKeys) -> Iterator[Mistake]:
+    plain = dict(keys)
+    counted = plain["operations"] is not None
+    duration = _or(plain["duration"], LONGEST_S if counted else DEFAULT_DURATION_S)
+    warmup = _or(plain["warmup"], 0.0)
+    if duration == 0:
+        yield Mistake(("duration",), "got 0, expected a duration above 0: nothing would be measured")
+        return
+    if warmup > max(_WARMUP_ALWAYS_FINE_S, _WARMUP_TIMES_DURATION * duration):
+        message = f"the warm-up of {warmup:g} s is more than ten times the measured {duration:g} s"
+        yield Mistake(("warmup",), message, hint="shorten the warm-up, or lengthen the duration")
+    for name in ("concurrency", "max_in_flight"):
+        if (value := plain[name]) is not None and value > MAX_USERS:
+            yield Mistake((name,), f"got {shown(value)}, expected at most {MAX_USERS:,}")
+    if plain["operations"] is not None and plain["operations"] > MAX_OPERATIONS:
+        yield Mistake(("operations",), f"got {plain['operations']:,}, expected at most {MAX_OPERATIONS:,}")
+    rate = plain["rate_per_s"]
+    if rate is not None and not counted:
+        operations = rate * (duration + warmup)
+        if rate * duration < 1:
+            message = f"{rate:g} per second for {duration:g} s is less than one operation"
+            yield Mistake(("rate_per_s",), message, hint="raise the rate or the duration")
+        if operations > MAX_OPERATIONS:
+            message = f"{rate:g} per second for {duration + warmup:g} s is {operations:,.0f} operations in one trial"
+            yield Mistake(("rate_per_s",), message, hint=f"at most {MAX_OPERATIONS:,} can be kept")

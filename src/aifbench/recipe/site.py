@@ -1,0 +1,71 @@
+"""Sites: where a recipe runs. `local`, this machine, needs no file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from pydantic import ValidationError
+
+from aifbench.errors import Problem, RecipeError
+from aifbench.recipe.document import Document, without_nothing
+from aifbench.recipe.explain import mistakes
+from aifbench.recipe.keys import SiteKeys
+from aifbench.recipe.loading import load as load_document
+from aifbench.registry import unknown
+
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Site:
+    """`env` names the variables that processes may see; `runs` is empty when the site does not say."""
+
+    name: str
+    executor: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    env: tuple[str, ...] = ()
+    runs: str = ""
+    cpus: tuple[int, ...] = ()
+
+
+BUILT_IN: Mapping[str, Site] = {LOCAL: Site(LOCAL, "local")}
+
+
+def load(name_or_path: str, *, recipe_file: str = "", executors: Sequence[str] = ()) -> Site:
+    """A built-in site by its name, or the site file at that path (from the folder of `recipe_file`).
+
+    `executors` are the known executor names; without them nobody asks. Raises RecipeError with all mistakes.
+    """
+    if name_or_path in BUILT_IN:
+        return BUILT_IN[name_or_path]
+    if not _is_path(name_or_path):
+        hint = "or give the path of a site file, such as ./my-site.yaml"
+        raise RecipeError([Problem(unknown("site", name_or_path, BUILT_IN), "site", recipe_file, hint=hint)])
+    path = os.path.join(os.path.dirname(recipe_file), name_or_path)  # noqa: PTH118, PTH120 - shown as the user wrote it
+    return check(load_document(path), executors)
+
+
+def check(document: Document, executors: Sequence[str] = ()) -> Site:
+    raw = without_nothing(document.data)
+    problems: list[Problem] = []
+    keys: SiteKeys | None = None
+    try:
+        keys = SiteKeys.model_validate(raw)
+    except ValidationError as error:
+        for one in mistakes(error, raw, SiteKeys):
+            problems.append(document.problem(one.path, one.message, hint=one.hint, at_key=one.at_key))  # noqa: PERF401
+    executor = raw.get("executor", LOCAL)
+    if executors and isinstance(executor, str) and executor not in executors:
+        problems.append(document.problem(("executor",), unknown("executor", executor, executors)))
+    if problems or keys is None:
+        raise RecipeError(problems)
+    stem = PurePath(document.file).stem
+    return Site(keys.name or stem, keys.executor, keys.options, tuple(keys.env), keys.runs, tuple(keys.cpus))
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or text.endswith((".yaml", ".yml"))
