@@ -7,10 +7,13 @@ an open loop for latency.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from aifbench.load.arrival.base import Arrival, Starts
+from aifbench.load.arrival.base import Arrival
 from aifbench.model.load import Load
+
+if TYPE_CHECKING:
+    from aifbench.load.arrival.base import Starts
 
 
 class Closed(Arrival):
