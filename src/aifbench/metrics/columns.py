@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -185,15 +184,9 @@ class Operations:
 
     @cached_property
     def started(self) -> Mask:
-        return self.start != MISSING
+        return np.asarray(self.start != MISSING)
 
     def between(self, earlier: Stamps, later: Stamps) -> Stamps:
         """`later − earlier` in nanoseconds, `MISSING` where one of them is."""
         known = (earlier != MISSING) & (later != MISSING)
         return np.where(known, np.where(known, later, 0) - np.where(known, earlier, 0), MISSING)
-
-    def cached(self, name: str, make: Callable[[], Any]) -> Any:
-        """`make()`, once per trial: derived columns that several metrics share."""
-        if name not in self.__dict__:
-            self.__dict__[name] = make()
-        return self.__dict__[name]

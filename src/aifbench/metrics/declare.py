@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aifbench.metrics.tables import NUMBERS, PREPARATION, SPREADS, Spread
+from aifbench.metrics.tables import ACROSS, NUMBERS, PREPARATION, SPREADS, Spread
 from aifbench.model.result import Declaration
 
 FAMILIES = tuple(SPREADS)
@@ -62,7 +62,7 @@ def declaration(name: str, family: str) -> Declaration | None:
     if plain.startswith(VALUE_PREFIX):
         text = "number printed by the measured program"
         return Declaration(name, "", "neither", text, "the measured program")
-    row = known.get(plain)
+    row = known.get(plain) or next((row for row in ACROSS if row.name == plain), None)
     if row is None or not operation:
         return row
     return Declaration(name, row.unit, row.better, f"{row.definition} (operation {operation})", row.source)

@@ -70,13 +70,12 @@ def interval_ranks(n: int, q: float) -> tuple[int, int] | None:
         return None
     first, cumulative = _binomial_cdf(n, q)
     low = first + int(np.searchsorted(cumulative, TAIL, side="right"))
-    # P(B ≤ low − 1) ≤ 2.5 %: `low − first` entries of the cumulative sum do not exceed the tail.
     high = first + int(np.searchsorted(cumulative, 1 - TAIL, side="left")) + 1
     return max(1, low), min(n, high)
 
 
 def _binomial_cdf(n: int, q: float) -> tuple[int, npt.NDArray[np.float64]]:
-    """P(B ≤ k) for k from `first` on, over all k within 12 standard deviations of the mean (the rest is below 1e-30)."""
+    """`first` and P(B ≤ k) for k from `first` on: within 12 standard deviations of the mean (the rest is < 1e-30)."""
     spread = 12 * math.sqrt(n * q * (1 - q)) + 20
     first, last = max(0, math.floor(n * q - spread)), min(n, math.ceil(n * q + spread))
     k = np.arange(first, last)

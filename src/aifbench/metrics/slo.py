@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from aifbench.errors import Problem, RecipeError
-from aifbench.metrics.declare import declaration, declared, split_name, spreads
+from aifbench.metrics.declare import VALUE_PREFIX, declaration, declared, split_name, spreads
 from aifbench.model.result import Declaration, Metric, SloVerdict
 from aifbench.registry import nearest
 from aifbench.units import format_duration, parse_bytes, parse_duration_s, parse_rate_per_s, significant
@@ -72,7 +72,9 @@ def parse_slo(expression: str, family: str) -> Slo:
     if comparison not in _COMPARE:
         raise _mistake(f"{expression!r}: unknown comparison {comparison!r}; known: <, <=, >, >=", _EXAMPLE)
     row = declaration(name, family)
-    if row is None:
+    known = declared(family)
+    operation, plain = split_name(name, known)
+    if row is None or (plain not in known and not plain.startswith(VALUE_PREFIX)):
         raise _unknown_metric(name, family)
     if (row.better == "lower" and comparison.startswith(">")) or (
         row.better == "higher" and comparison.startswith("<")
@@ -86,7 +88,6 @@ def parse_slo(expression: str, family: str) -> Slo:
         value = parse_limit(limit, row.unit)
     except ValueError as error:
         raise _mistake(f"{expression!r}: limit of {name}: {error}", "") from error
-    operation, plain = split_name(name, declared(family))
     return Slo(expression.strip(), plain, operation, comparison, value, row.unit)
 
 

@@ -80,4 +80,6 @@ def common_window(operations: Operations, warmup_end_ns: int) -> Window | NoWind
     window = Window(max(firsts), min(lasts))
     if window.end_ns <= window.start_ns:
         return NoWindow("the first completion after the warm-up came after the last start: the load was too short")
+    if not (completed & window.holds(operations.end)).any():
+        return NoWindow("no operation ended in the time in which all workers were busy: too few operations")
     return window

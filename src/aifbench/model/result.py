@@ -73,7 +73,7 @@ class TrialResult:
     findings: tuple[Finding, ...]
     metrics: Mapping[str, Metric]
     counts: Mapping[str, int]  # scheduled, started, dropped, and one per status, over all phases
-    window_ns: tuple[int, int]  # the common throughput window, monotonic, of the trial's reference machine
+    window_ns: tuple[int, int] | None  # the common throughput window, monotonic, of the reference machine
     status: Literal["finished", "failed", "interrupted"] = "finished"
     reason: str = ""
     series: Mapping[str, Any] = field(default_factory=dict)  # what charts draw; each has a documented shape
@@ -111,3 +111,4 @@ class RunResult:
     environment: Mapping[str, Any]
     problems: tuple[str, ...] = ()
     declarations: Mapping[str, Declaration] = field(default_factory=dict)
+    across: Mapping[str, Any] = field(default_factory=dict)  # what is read off several load points together

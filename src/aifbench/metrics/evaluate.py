@@ -1,0 +1,282 @@
+"""From samples to results: one trial, one load point, the whole run. Pure; samples come from a given function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from aifbench.metrics.across import recall_curves
+from aifbench.metrics.bootstrap import Blocks, cut, over_trials
+from aifbench.metrics.checks import common_findings, counts
+from aifbench.metrics.columns import Operations
+from aifbench.metrics.declare import declaration
+from aifbench.metrics.family import Family, family_of
+from aifbench.metrics.goodput import goodput
+from aifbench.metrics.latency import adjusted, latency_values
+from aifbench.metrics.rates import error_rate, rates, throughput
+from aifbench.metrics.series import common_series, plain
+from aifbench.metrics.slo import Slo, judge, limits, parse_slo
+from aifbench.metrics.spread import Values, by_name, summarise
+from aifbench.metrics.validity import worst
+from aifbench.metrics.view import View
+from aifbench.metrics.window import Window, common_window, instants
+from aifbench.model.plan import LoadPoint, Plan, Trial
+from aifbench.model.result import (
+    RESULT_SCHEMA,
+    Declaration,
+    Finding,
+    Metric,
+    PointResult,
+    RunResult,
+    TrialResult,
+    Validity,
+)
+from aifbench.model.samples import Samples
+
+LoadSamples = Callable[[LoadPoint, Trial], Samples | None]
+"""The samples of a trial, or None when it has none (not done, failed before the load)."""
+
+TrialEnd = tuple[Literal["finished", "failed", "interrupted"], str]
+"""How a trial ended, and why if not well."""
+
+SPLIT = ("response_time", "service_time", "ttfb")
+"""Distributions that are also given for each kind of operation."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A trial's result, and its distributions cut into time blocks for the interval over trials."""
+
+    result: TrialResult
+    blocks: Mapping[str, Blocks | None] = field(default_factory=dict)
+
+
+def evaluate_trial(point: LoadPoint, trial: Trial, samples: Samples, family: str) -> TrialResult:
+    """All metrics, findings, counts and series of one trial."""
+    return measure_trial(point, trial, samples, family).result
+
+
+def measure_trial(
+    point: LoadPoint, trial: Trial, samples: Samples, family: str, end: TrialEnd = ("finished", "")
+) -> Measured:
+    """The same with what the interval over trials needs."""
+    slos = _slos(point, family)
+    view = view_of(point, samples, slos, family)
+    kind = family_of(family)
+    values = [*latency_values(view), *kind.values(view)]
+    metrics = _metrics(view, kind, values, slos)
+    findings = [
+        *common_findings(view, samples, generator_is_target=kind.generator_is_target),
+        *kind.findings(view),
+    ]
+    status, reason = end
+    if status != "finished":
+        findings.append(Finding(f"trial-{status}", Validity.INVALID, reason or f"the trial {status}"))
+    result = TrialResult(
+        trial=trial.id,
+        point=point.id,
+        number=trial.number,
+        validity=worst(findings),
+        findings=tuple(findings),
+        metrics=metrics,
+        counts=counts(view),
+        window_ns=(view.window.start_ns, view.window.end_ns) if isinstance(view.window, Window) else None,
+        status=status,
+        reason=reason,
+        series=plain({**common_series(view, values), **kind.series(view)}),
+    )
+    return Measured(result, _blocks(view, values))
+
+
+def view_of(point: LoadPoint, samples: Samples, slos: Sequence[Slo], family: str) -> View:
+    operations = Operations(samples.table)
+    when = instants(samples.workers, point.load, operations)
+    window = common_window(operations, when.warmup_end_ns)
+    return View(operations, point.load, when, window, samples.workers, limits(slos, family))
+
+
+def _slos(point: LoadPoint, family: str) -> list[Slo]:
+    return [parse_slo(expression, family) for expression in point.slo]
+
+
+def _metrics(view: View, kind: Family, values: Sequence[Values], slos: Sequence[Slo]) -> dict[str, Metric]:
+    operations = view.operations
+    steady = operations.steady
+    found = by_name(rates(view))
+    found |= by_name(goodput(view, values))
+    for item in values:
+        found |= by_name(summarise(item, steady))
+    found |= by_name(adjusted(view))
+    kinds = operations.operation.present(steady)
+    if len(kinds) > 1 or any(slo.operation for slo in slos):
+        for name in kinds:
+            found |= _of_operation(view, values, name)
+    return found | by_name(kind.numbers(view, found))
+
+
+def _of_operation(view: View, values: Sequence[Values], name: str) -> dict[str, Metric]:
+    mine = view.operations.operation.among(name)
+    found = [throughput(view, f"{name}.throughput", mine), error_rate(view, f"{name}.error_rate", mine)]
+    for item in values:
+        if item.declared.name in SPLIT:
+            found += summarise(item, view.operations.steady & mine, f"{name}.")
+    return by_name(found)
+
+
+def _blocks(view: View, values: Sequence[Values]) -> dict[str, Blocks | None]:
+    steady = view.operations.steady
+    found = {}
+    for item in values:
+        if item.rows is not None:
+            chosen = steady[item.rows]
+            when = view.operations.intended[item.rows[chosen]]
+            found[item.declared.name] = cut(item.values[chosen], when, item.per_unit)
+    return found
+
+
+def absent_trial(trial: Trial, end: TrialEnd) -> TrialResult:
+    """A trial without samples: no metric, INVALID, with its reason."""
+    status, reason = end
+    text = reason or "the trial left no samples"
+    finding = Finding("no-samples", Validity.INVALID, text)
+    return TrialResult(trial.id, trial.point, trial.number, Validity.INVALID, (finding,), {}, {}, None, status, text)
+
+
+def evaluate_point(
+    point: LoadPoint,
+    family: str,
+    trials: Sequence[TrialResult],
+    blocks: Sequence[Mapping[str, Blocks | None]] = (),
+    planned: int | None = None,
+) -> PointResult:
+    """Medians over trials with intervals, SLO verdicts on them, and the findings of all trials together.
+
+    `blocks` belongs to `trials`, in order; without it intervals are drawn from the trials alone. A trial that failed
+    or was interrupted gives no number. `planned` trials are expected.
+    """
+    used = [index for index, trial in enumerate(trials) if trial.status == "finished" and trial.metrics]
+    kept = [trials[index] for index in used]
+    names = list(dict.fromkeys(name for trial in kept for name in trial.metrics))
+    spreads = {name for index in used if blocks for name in blocks[index]}
+    per_spread = {name: [blocks[index].get(name) for index in used] for name in spreads}
+    metrics = {}
+    for name in names:
+        having = [trial.metrics.get(name) for trial in kept]
+        unit = next(metric.unit for metric in having if metric is not None)
+        absent = Metric(name, unit, None, reason="no such operation in this trial")
+        metrics[name] = over_trials(name, unit, [metric or absent for metric in having], per_spread)
+    findings = (*_missing_trials(len(kept), planned), *together(trials))
+    return PointResult(
+        point=point.id,
+        workload=point.workload,
+        uses=point.uses,
+        family=family,
+        target=point.target,
+        varied=point.varied,
+        validity=worst(findings),
+        findings=findings,
+        metrics=metrics,
+        slo=tuple(judge(slo, metrics) for slo in _slos(point, family)),
+        trials=tuple(trials),
+    )
+
+
+def _missing_trials(finished: int, planned: int | None) -> tuple[Finding, ...]:
+    if planned is None or finished >= planned:
+        return ()
+    verdict = Validity.INVALID if finished == 0 else Validity.DEGRADED
+    return (Finding("trials", verdict, f"{finished} of {planned} planned trials finished", "aifbench resume goes on"),)
+
+
+def together(trials: Sequence[TrialResult]) -> tuple[Finding, ...]:
+    """What was wrong in any trial, one finding per check: the worst verdict, the trials, the text of the worst."""
+    found: dict[str, list[tuple[int, Finding]]] = {}
+    for trial in trials:
+        for finding in trial.findings:
+            if finding.verdict is not Validity.VALID:
+                found.setdefault(finding.code, []).append((trial.number, finding))
+    merged = []
+    for entries in found.values():
+        verdict = worst(finding for _, finding in entries)
+        example = next(finding for _, finding in entries if finding.verdict is verdict)
+        numbers = ", ".join(str(number) for number, _ in entries)
+        prefix = f"trial{'s' if len(entries) > 1 else ''} {numbers} of {len(trials)}: " if len(trials) > 1 else ""
+        merged.append(replace(example, text=prefix + example.text))
+    return tuple(merged)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run's result says beside its numbers; all of it plain JSON from the run folder."""
+
+    run: str
+    status: Literal["finished", "failed", "interrupted", "running"]
+    started: str
+    ended: str
+    plan_hash: str
+    preparations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+def evaluate_run(
+    plan: Plan,
+    facts: RunFacts,
+    families: Mapping[str, str],
+    load_samples: LoadSamples,
+    ends: Mapping[str, TrialEnd] | None = None,
+) -> RunResult:
+    """Everything that can be said about a run, from its samples.
+
+    `families` maps a workload's name in the catalogue (`llm-chat`) to its family; `ends` the id of a trial to how it
+    ended (missing: it finished, when it has samples). The samples of one trial at a time are in memory.
+    """
+    points = []
+    for stage in plan.stages:
+        for point in stage.points:
+            planned = [trial for trial in stage.trials if trial.point == point.id]
+            family = families[point.uses]
+            measured = [
+                _measure(point, trial, load_samples(point, trial), family, (ends or {}).get(trial.id))
+                for trial in sorted(planned, key=lambda trial: trial.number)
+            ]
+            results = [item.result for item in measured]
+            blocks = [item.blocks for item in measured]
+            points.append(evaluate_point(point, family, results, blocks, len(planned)))
+    points, across = recall_curves(plan, points)
+    return RunResult(
+        schema=RESULT_SCHEMA,
+        run=facts.run,
+        name=plan.name,
+        status=facts.status,
+        started=facts.started,
+        ended=facts.ended,
+        plan_hash=facts.plan_hash,
+        points=tuple(points),
+        preparations=facts.preparations,
+        services=facts.services,
+        environment=facts.environment,
+        problems=facts.problems,
+        declarations=declarations_of(points),
+        across=across,
+    )
+
+
+def _measure(point: LoadPoint, trial: Trial, samples: Samples | None, family: str, end: TrialEnd | None) -> Measured:
+    if samples is None or (samples.table.num_rows == 0 and not samples.workers):
+        problems = "; ".join(samples.problems) if samples is not None else ""
+        return Measured(absent_trial(trial, end or ("failed", problems or "the trial was not done")))
+    return measure_trial(point, trial, samples, family, end or ("finished", ""))
+
+
+def declarations_of(points: Sequence[PointResult]) -> dict[str, Declaration]:
+    """The declaration of every metric that appears."""
+    found = {}
+    for point in points:
+        for name in point.metrics:
+            row = declaration(name, point.family)
+            if row is not None:
+                found[name] = row
+    return found

@@ -1,0 +1,107 @@
+"""Every limit of the validity checks in one table, each with its reason: to change a verdict, change a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Above `degraded` a load point is DEGRADED, above `invalid` INVALID; None: never by this check alone.
+
+    `unit` says how the seen value is written: `share`, `s`, or a plain number.
+    """
+
+    degraded: float | None
+    invalid: float | None
+    unit: str
+    reason: str
+    hint: str = ""
+
+
+LATE_NS = 1_000_000
+"""From 1 ms on a start counts as late: ten times what a timer needs on an idle core."""
+
+LATE_SHARE_MATERIAL = 0.05
+"""Lag at p99 that is under this share of the median response time does not change the numbers."""
+
+THRESHOLDS: Mapping[str, Threshold] = {
+    "conservation": Threshold(
+        None, 0, "", "an operation that is not accounted for could be any of the slow or failed ones",
+        "this is a defect of the load generator; please report it with the control/ folder of the trial",
+    ),
+    "rows": Threshold(
+        None, 0, "", "samples that do not match the worker's own counts are incomplete",
+        "look for a full disk or a killed worker in the trial's control/ folder",
+    ),
+    "workers": Threshold(
+        None, 0, "", "the load of a missing worker was not offered",
+        "see the worker's err file in the trial's control/ folder",
+    ),
+    "samples-read": Threshold(None, 0, "", "operations in a file that cannot be read are missing from every number"),
+    "no-window": Threshold(
+        0, None, "", "without a time in which all workers were busy there is no rate",
+        "raise load.duration, or lower load.workers",
+    ),
+    "offered-rate": Threshold(
+        0.02, 0.10, "share", "fewer operations were scheduled than the declared rate asks for (beyond its own chance)",
+        "raise load.workers, or lower load.rate_per_s",
+    ),
+    "achieved-rate": Threshold(
+        0.05, None, "share", "the target did not keep up: latencies grow with the length of the run",
+        "the point lies beyond saturation; lower load.rate_per_s for a steady state",
+    ),
+    "arrival-gaps": Threshold(
+        0.10, 0.50, "", "the gaps between starts do not follow the declared arrival process",
+        "raise load.workers, lower the rate, or raise load.max_in_flight",
+    ),
+    "schedule-lag": Threshold(
+        0.10, None, "share", "starts came late by a part of the response time that matters",
+        "raise load.max_in_flight or load.workers",
+    ),
+    "late-with-free-slot": Threshold(
+        0.01, 0.10, "share", "starts were late although a slot was free: the generator was the limit, not the target",
+        "raise load.workers, give the generator cores of its own, or lower the rate",
+    ),
+    "loop-lag": Threshold(
+        0.005, None, "s", "the generator woke up late at p99, which adds to every latency it measures",
+        "give the generator cores of its own, or lower the rate",
+    ),
+    "worker-cpu": Threshold(
+        0.80, None, "share", "a worker near one full core measures itself: rates are lower bounds of the target's",
+        "raise load.workers",
+    ),
+    "littles-law": Threshold(
+        0.10, None, "share", "mean in flight must equal rate × mean service time, unless the state is not steady",
+        "raise load.warmup and load.duration",
+    ),
+    "concurrency": Threshold(
+        0, None, "", "more operations in flight than users means wrong stamps or a wrong user count",
+    ),
+    "errors": Threshold(
+        0.01, 0.50, "share", "latencies of successes say little where many operations fail",
+        "see the errors by kind",
+    ),
+    "dropped": Threshold(
+        0.01, None, "share", "dropped operations have no latency, so the tail looks better than users saw it",
+        "raise load.max_in_flight, or lower the rate",
+    ),
+    "few-samples": Threshold(
+        None, None, "", "below 6 successes not even the median has an interval", "raise load.duration or the rate"
+    ),
+    "drift-latency": Threshold(
+        0.25, None, "share", "the median response time changed from the first to the last third of the steady phase",
+        "raise load.warmup, or lower the rate",
+    ),
+    "drift-in-flight": Threshold(
+        0.50, None, "share", "operations in flight changed from the first to the last third of the window",
+        "raise load.warmup, or lower the rate: the target may be saturated",
+    ),
+    "stopped-early": Threshold(0, None, "", "the load ended before its planned end"),
+    "token-source": Threshold(
+        0.0, None, "share", "a count of events is not a count of tokens", "use a server that reports usage"
+    ),
+    "content": Threshold(None, 0, "", "the target returned wrong content"),
+    "invariant": Threshold(None, 0, "", "the data in the target is wrong after the load"),
+}  # fmt: skip
