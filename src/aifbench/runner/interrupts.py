@@ -30,6 +30,7 @@ class Interrupts:
         self.count = 0
         self._breaks_at: list[int] = []
         self._shields = 0
+        self._raised_at = 0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -54,7 +55,8 @@ class Interrupts:
         """Inside, the signal number `at` raises BrokenOff wherever the work is; at once when it has come already."""
         self._breaks_at.append(at)
         try:
-            self._check()
+            if self.count >= at:
+                self._break()
             yield
         finally:
             self._breaks_at.pop()
@@ -74,5 +76,10 @@ class Interrupts:
         self._check()
 
     def _check(self) -> None:
-        if self._breaks_at and not self._shields and self.count >= self._breaks_at[-1]:
-            raise BrokenOff
+        """Each signal raises once, so that what is cleaned up on the way out is not broken off again."""
+        if self._breaks_at and not self._shields and self.count > self._raised_at and self.count >= self._breaks_at[-1]:
+            self._break()
+
+    def _break(self) -> None:
+        self._raised_at = self.count
+        raise BrokenOff

@@ -51,6 +51,7 @@ class StageServices:
             service=planned.name,
             stage=self._stage,
             endpoints=[endpoint.url for endpoint in up.target.endpoints],
+            ready_s=up.facts.get("ready_s"),
             facts=dict(up.facts),
         )
 

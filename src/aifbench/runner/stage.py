@@ -80,7 +80,10 @@ class _StageWork:
                 code=int(error.exit_code),
             )  # fmt: skip
             return
-        run.recorder.record("preparation-finished", preparation=name, stage=self._stage.id, prepared=dict(prepared))
+        run.recorder.record(
+            "preparation-finished", preparation=name, stage=self._stage.id, seconds=prepared.get("seconds"),
+            prepared=dict(prepared),
+        )  # fmt: skip
 
     def _do_trial(self, trial: Trial) -> None:
         point = self._points[trial.point]

@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from aifbench.clock import SYSTEM, Clock
+from aifbench.deploy.deployed import Deployed
+from aifbench.deploy.down import down
+from aifbench.deploy.up import Start, up
 from aifbench.errors import LoadError, ServiceError
 from aifbench.executors.base import Executor, last_lines
 from aifbench.load.job import PrepareJob, TrialJob
@@ -23,6 +28,7 @@ from aifbench.model.process import Handle, ProcessSpec
 from aifbench.model.result import RunResult
 from aifbench.model.service import Target
 from aifbench.runner.state import RunState
+from aifbench.services.base import SERVICES
 from aifbench.store.files import make_folder, read_json, write_atomic
 from aifbench.store.folder import RunFolder
 
@@ -104,6 +110,27 @@ def run_preparation(
 class RealSteps:
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
+
+    def up(self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool) -> ServiceUp:
+        kind = SERVICES.load(planned.uses)
+        try:
+            service = kind(planned.name, kind.recipe_keys(**planned.options))
+        except ValidationError as error:
+            raise ServiceError(
+                f"the plan does not fit this version: {error}", where=f"service {planned.name}"
+            ) from error
+        deployed = up(
+            service, planned.uses, executor, folder,
+            ready_timeout_s=planned.ready_timeout_s, clock=self._clock, start=Start(tied=not keep),
+        )  # fmt: skip
+        facts = {
+            "uses": planned.uses, **deployed.facts, "packages": dict(deployed.packages), "ready_s": deployed.ready_s,
+        }  # fmt: skip
+        return ServiceUp(planned.name, deployed.target(), deployed.handle, facts, deployed)
+
+    def down(self, up: ServiceUp, executor: Executor) -> None:
+        assert isinstance(up.deployed, Deployed)
+        down(up.deployed, executor)
 
     def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
         run_preparation(job, "prepare", executor, secrets, watch, self._clock)

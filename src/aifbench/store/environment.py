@@ -12,7 +12,8 @@ import re
 import resource
 import sys
 from collections.abc import Mapping
-from importlib.metadata import distributions
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +61,29 @@ def read_environment(folder: Path, plan: Plan, working_folder: Path) -> Mapping[
 
 def package_versions() -> dict[str, str]:
     """Versions of all that aifbench requires, with all extras, as far as installed, and of what those need."""
+    return dict(_package_versions())
+
+
+@cache
+def _package_versions() -> tuple[tuple[str, str], ...]:
     wanted = ["aifbench"]
     found: dict[str, str] = {}
-    installed = {_normal(item.name): item for item in distributions() if item.name}
+    seen: set[str] = set()
     while wanted:
         name = _normal(wanted.pop())
-        if name in found or name not in installed:
+        if name in seen:
             continue
-        found[name] = installed[name].version
-        follow_extras = name == "aifbench"
-        for requirement in installed[name].requires or []:
-            if "extra ==" in requirement and not follow_extras:
-                continue
-            if 'extra == "test"' in requirement.replace("'", '"'):
+        seen.add(name)
+        try:
+            metadata = distribution(name).metadata  # parsed anew by every property of the distribution: ask once
+        except PackageNotFoundError:
+            continue
+        found[name] = metadata["Version"]
+        for requirement in metadata.get_all("Requires-Dist") or []:
+            if "extra ==" in requirement and (name != "aifbench" or re.search(r"""extra == ['"]test""", requirement)):
                 continue
             wanted.append(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
-    return dict(sorted(found.items()))
+    return tuple(sorted(found.items()))
 
 
 def _normal(name: str) -> str:
