@@ -31,7 +31,7 @@ def test_options_become_fios_own_arguments() -> None:
 @pytest.mark.parametrize("argument", ["--filename=/dev/sda", "--directory=/", "--output=/etc/passwd", "numjobs=3"])
 def test_arguments_that_would_leave_the_runs_folder_are_refused(argument: str) -> None:
     with pytest.raises(ValidationError):
-        FioOptions(arguments=[argument])
+        FioOptions(arguments=(argument,))
 
 
 @pytest.mark.parametrize("out", [b"", b"fio: failed", b"{}", b'{"jobs": []}'])

@@ -119,12 +119,9 @@ def _wait(pid: int, deadline_ns: int, grace_s: float) -> tuple[int, resource.str
             if not _ended(descriptor, grace_s):
                 _end_group(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
-        return status, usage, timed_out
-    except BaseException:
-        _end_group(pid, signal.SIGKILL)
-        raise
     finally:
         os.close(descriptor)
+    return status, usage, timed_out
 
 
 def _ended(descriptor: int, limit_s: float) -> bool:

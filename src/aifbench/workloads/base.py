@@ -155,10 +155,6 @@ class Workload(ABC):
     def open_client(self, context: WorkerContext) -> WireClient | BlockingClient: ...
 
     def check(self, context: PrepareContext, prepared: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What can be verified in the target after all trials (invariants, server counters): plain JSON facts."""
-        return {}
-
-    def check(self, context: PrepareContext, prepared: Mapping[str, Any]) -> Mapping[str, Any]:
         """Called once after the last trial of a preparation, before `cleanup`: what must still be true of the data.
 
         Facts as `prepare` gives them; `invariants` maps a sentence to True, False or None (not checked). {} when

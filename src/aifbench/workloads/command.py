@@ -63,8 +63,10 @@ def service_environment(target: Target) -> dict[str, str]:
 
 
 def printed_numbers(out: bytes) -> dict[str, float]:
-    """Numbers of the last line that is a JSON object, or of the whole output when that is one; nested names are joined
-    with dots. {} when there is none."""
+    """Numbers of the whole output if it is a JSON object, else of the last line that is one; {} when there is none.
+
+    Nested names are joined with dots.
+    """
     text = out.decode("utf-8", "replace")
     for candidate in [text, *reversed(text.splitlines())]:
         if not candidate.lstrip().startswith("{"):

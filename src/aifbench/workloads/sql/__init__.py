@@ -10,7 +10,7 @@ from aifbench.errors import LoadError
 from aifbench.model.options import single
 from aifbench.workloads.base import PrepareContext, WireClient, WorkerContext, Workload
 from aifbench.workloads.sql import tpcb
-from aifbench.workloads.sql.options import BUILT_IN, Script, SqlOptions
+from aifbench.workloads.sql.options import BUILT_IN, BuiltIn, Script, SqlOptions
 
 
 class Sql(Workload):
@@ -29,7 +29,8 @@ class Sql(Workload):
     def scripts(self) -> tuple[Script, ...]:
         if self.options.scripts:
             return self.options.scripts
-        return (Script(name=single(self.options.script)),)
+        script: BuiltIn = single(self.options.script)
+        return (Script(name=script),)
 
     def estimate_bytes(self) -> int:
         if not self.options.tables or self.options.search_path:
