@@ -5,20 +5,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from aifbench.cli.commands import LazyGroup
-from aifbench.cli.keys import key_rows
 from aifbench.cli.main import cli
 from aifbench.executors.base import EXECUTORS
-from aifbench.load.arrival.base import ARRIVALS
 from aifbench.metrics.declare import FAMILIES, preparation
 from aifbench.metrics.tables import NUMBERS, SPREADS
-from aifbench.model.options import Options
-from aifbench.recipe.keys import LoadKeys, RecipeKeys, ServiceKeys, SiteKeys, WorkloadKeys
+from aifbench.plan.vocabulary import vocabulary
+from aifbench.recipe.manual import reference
+from aifbench.report.formats import REPORTS
 from aifbench.services.base import SERVICES
 from aifbench.workloads.base import WORKLOADS
 
@@ -33,18 +33,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     for row in rows:
         yield f"| {' | '.join(' '.join(cell.split()).replace('|', chr(92) + '|') for cell in row)} |"
     yield ""
-
-
-def keys(options: type[Options]) -> Iterator[str]:
-    rows = [(f"`{name}`", kind, shown(default), meaning) for name, kind, default, meaning in key_rows(options)]
-    if rows:
-        yield from table(("key", "value", "default", "meaning"), rows)
-    else:
-        yield from ("No keys of its own.", "")
-
-
-def shown(default: str) -> str:
-    return default if default in ("–", "required") else f"`{default}`"
 
 
 # -- commands ----------------------------------------------------------------------------------------------------
@@ -85,35 +73,34 @@ def command_page(path: tuple[str, ...], command: click.Command) -> Iterator[str]
 
 
 def recipe() -> Iterator[str]:
-    yield from ("# Recipe reference", "", NOTE, "")
-    yield from ("Durations are written `30s`, `5m` or `500ms`, sizes `64KiB` or `10MB`, rates `10/s`;", "")
-    yield from ("a number alone is seconds, bytes, or operations per second.", "")
-    yield from ("Where a value may also be a list of values, a list makes one load point per value.", "")
-    yield from ("## The recipe", "", *keys(RecipeKeys))
-    yield from ("## Every service", "", *keys(ServiceKeys))
-    yield from ("Beside these, a service has the keys of its kind.", "")
+    title, rest = reference(vocabulary()).split("\n", 1)
+    yield from (title, "", NOTE, rest)
+
+
+def catalogue() -> Iterator[str]:
+    yield from ("# Services, workloads, executors", "", NOTE, "")
+    yield from ("Their recipe keys are in the [recipe reference](recipe.md).", "")
+    rows = []
     for name in SERVICES.names():
         kind = SERVICES.load(name)
-        yield from (f"### Service `{name}`", "", f"{kind.summary}.", "")
-        needs = f" Needs `pip install 'aifbench[{kind.extra}]'`." if kind.extra else ""
-        yield from (f"Speaks {words(kind.protocols)}.{needs}", "", *keys(kind.recipe_keys))
-    yield from ("## Every workload", "", *keys(WorkloadKeys))
-    yield from ("Beside these, a workload has the keys of its kind.", "")
+        rows.append((f"`{name}`", words(kind.protocols), install(kind.extra), kind.summary))
+    yield from ("## Services", "", *table(("service", "speaks", "needs", "what it is"), rows))
+    rows = []
     for name in WORKLOADS.names():
         work = WORKLOADS.load(name)
-        yield from (f"### Workload `{name}`", "", f"{work.summary}.", "")
-        yield from (f"Family `{work.family}`; can be aimed at {words(work.targets)}.", "")
-        if work.default_load:
-            said = ", ".join(f"`{key}: {value}`" for key, value in work.default_load.items())
-            yield from (f"Load where nothing is said: {said}.", "")
-        yield from keys(work.recipe_keys)
-    yield from ("## `load`", "", *keys(LoadKeys))
-    for name in ARRIVALS.names():
-        arrival = ARRIVALS.load(name)
-        yield from (f"### Arrival `{name}`", "", f"{arrival.summary}.", "", *keys(arrival.recipe_keys))
-    yield from ("## Site files", "", *keys(SiteKeys))
-    names = [name for name in EXECUTORS.names() if name != "fake"]
-    yield from (f"Executors: {words(names)}; `fake` is a scripted twin for tests.", "")
+        needs = "; ".join(f"{protocol}: {install(extra)}" for protocol, extra in work.extra.items() if extra) or "–"
+        rows.append((f"`{name}`", f"`{work.family}`", words(work.targets), needs, work.summary))
+    yield from ("## Workloads", "", *table(("workload", "family", "aimed at", "needs", "what it does"), rows))
+    rows = []
+    for name in EXECUTORS.names():
+        executor = EXECUTORS.load(name)
+        rows.append((f"`{name}`", (inspect.getdoc(executor) or "").partition("\n")[0]))
+    yield from ("## Executors", "", *table(("executor", "what it does"), rows))
+    yield from ("## Report formats", "", f"{words(REPORTS.names())}: `aifbench report --format NAME`.", "")
+
+
+def install(extra: str) -> str:
+    return f"`pip install 'aifbench[{extra}]'`" if extra else "–"
 
 
 def words(names: Iterable[str]) -> str:
@@ -152,6 +139,7 @@ def metrics() -> Iterator[str]:
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "commands.md": commands,
     "recipe.md": recipe,
+    "catalogue.md": catalogue,
     "metrics.md": metrics,
 }
 

@@ -24,7 +24,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "samples": (),
     "store": (),
     "monitor": (),
-    "workloads": ("metrics.stats", "load.transport"),
+    # executors.call starts a program and waits: what the workloads that measure programs do
+    "workloads": ("metrics.stats", "load.transport", "executors.call"),
     "deploy": ("services", "executors"),
     "load": ("workloads", "executors", "samples"),
     "report": ("metrics",),

@@ -42,10 +42,10 @@ RECIPE = {
 SERVICE = {
     "list": _cli("service:list_services", "List the services that can be deployed or addressed."),
     "info": _cli("service:info", "Show the recipe keys of a service and what it needs."),
-    "up": _cli("service:up", "Start a service and keep it up for several runs."),
-    "down": _cli("service:down", "Stop a kept service."),
-    "status": _cli("service:status", "Show which kept services are up, and where."),
-    "logs": _cli("service:logs", "Print the log of a kept service."),
+    "up": _cli("kept:up", "Start a service and keep it up for several runs."),
+    "down": _cli("kept:down", "Stop a kept service."),
+    "status": _cli("kept:status", "Show which kept services are up, and where."),
+    "logs": _cli("kept:logs", "Print the log of a kept service."),
 }
 WORKLOAD = {
     "list": _cli("workload:list_workloads", "List the kinds of work that can be asked of a target."),

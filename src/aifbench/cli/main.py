@@ -16,7 +16,7 @@ import click
 
 from aifbench import __version__
 from aifbench.cli.commands import SECTIONS, LazyGroup
-from aifbench.errors import AifbenchError, ExitCode
+from aifbench.errors import AifbenchError, ExitCode, RecipeError
 
 DESCRIPTION = """Benchmark every part of an AI Factory: inference servers, vector databases,
 PostgreSQL, S3 and file systems, with one recipe format, one load generator and one report.
@@ -110,7 +110,10 @@ def _call(arguments: Sequence[str] | None) -> int:
     except AifbenchError as error:
         if os.environ.get("AIFBENCH_DEBUG"):
             traceback.print_exc()
-        _say(str(error))
+        if isinstance(error, RecipeError):
+            click.echo(str(error), err=True)  # begins with file:line:column, so that editors can jump there
+        else:
+            _say(str(error))
         return error.exit_code
     except BrokenPipeError:
         raise

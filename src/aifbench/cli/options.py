@@ -19,6 +19,18 @@ def _run_items(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[
     return [CompletionItem(name) for name in [*reversed(ids), "latest"] if name.startswith(incomplete)]
 
 
+def _recipe_items(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from aifbench.cli.examples import examples
+
+    names = [CompletionItem(name) for name in examples() if name.startswith(incomplete)]
+    return [*names, CompletionItem(incomplete, type="file")]
+
+
+def recipe_argument(command: Command) -> Command:
+    """A recipe as parameter `recipe`: a file, or the name of an example."""
+    return click.argument("recipe", shell_complete=_recipe_items)(command)
+
+
 def runs_option(command: Command) -> Command:
     """`--runs` as parameter `runs`: a path or None."""
     return click.option(

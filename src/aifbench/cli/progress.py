@@ -118,5 +118,5 @@ class Follower:
         seconds = last.elapsed_s - max(0.0, first.elapsed_s)
         if seconds <= 0 or last.progress.phase == 0:
             return None, None
-        offered = (last.progress.offered - first.progress.offered) / seconds
-        return offered, (last.progress.ended - first.progress.ended) / seconds
+        good = [tick.progress.ended - tick.progress.errors for tick in (first, last)]
+        return (last.progress.offered - first.progress.offered) / seconds, (good[1] - good[0]) / seconds

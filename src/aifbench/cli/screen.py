@@ -12,6 +12,8 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from aifbench.recipe.key_table import KeyRow
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -50,6 +52,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console(err=err).print(table)
+
+
+def print_keys(rows: Iterable[KeyRow]) -> None:
+    """Recipe keys as a table; ↔ marks those where a list makes a load point per value."""
+    cells = [
+        (f"{row.name}{' ↔' * row.sweeps}", row.type.replace("`", ""), row.default, row.description) for row in rows
+    ]
+    print_table(["key", "value", "default", "meaning"], cells)
+    if any(name.endswith("↔") for name, *_ in cells):
+        click.echo("\n↔ a list of values makes one load point per value")
 
 
 def note(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`aifbench service list|info`, and the commands that keep services up."""
+"""`aifbench service list|info`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from aifbench.cli.screen import json_option, print_json, print_table
+from aifbench.cli.screen import json_option, print_json, print_keys, print_table
 
 
-def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def service_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from aifbench.services.base import SERVICES
 
     return [CompletionItem(name) for name in SERVICES.names() if name.startswith(incomplete)]
@@ -36,11 +36,11 @@ def list_services(as_json: bool) -> None:
 
 
 @click.command(epilog="\b\nExamples:\n  aifbench service info llama.cpp\n  aifbench service info postgres --json")
-@click.argument("name", shell_complete=_names)
+@click.argument("name", shell_complete=service_names)
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Show the recipe keys of a service and what it needs."""
-    from aifbench.cli.keys import key_rows
+    from aifbench.recipe.key_table import key_rows
     from aifbench.services.base import SERVICES
 
     kind = SERVICES.load(name)
@@ -51,7 +51,7 @@ def info(name: str, as_json: bool) -> None:
         "protocols": list(kind.protocols),
         "extra": kind.extra,
         "requires": dict(kind.requires),
-        "keys": [dict(zip(("key", "type", "default", "description"), row, strict=True)) for row in rows],
+        "keys": [vars(row) for row in rows],
     }
     if as_json:
         print_json(facts)
@@ -62,4 +62,4 @@ def info(name: str, as_json: bool) -> None:
         click.echo(f"  needs: pip install 'aifbench[{kind.extra}]'")
     for distribution, constraint in kind.requires.items():
         click.echo(f"    {distribution} {constraint}")
-    print_table(["key", "value", "default", "meaning"], rows)
+    print_keys(rows)

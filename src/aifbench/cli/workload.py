@@ -7,7 +7,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from aifbench.cli.screen import json_option, print_json, print_table
+from aifbench.cli.screen import json_option, print_json, print_keys, print_table
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -42,7 +42,7 @@ def list_workloads(as_json: bool) -> None:
 @json_option
 def info(name: str, as_json: bool) -> None:
     """Show the recipe keys of a workload, what it can be aimed at, and what it needs."""
-    from aifbench.cli.keys import key_rows
+    from aifbench.recipe.key_table import key_rows
     from aifbench.workloads.base import WORKLOADS
 
     kind = WORKLOADS.load(name)
@@ -54,7 +54,7 @@ def info(name: str, as_json: bool) -> None:
         "targets": list(kind.targets),
         "extra": dict(kind.extra),
         "default_load": dict(kind.default_load),
-        "keys": [dict(zip(("key", "type", "default", "description"), row, strict=True)) for row in rows],
+        "keys": [vars(row) for row in rows],
     }
     if as_json:
         print_json(facts)
@@ -66,4 +66,4 @@ def info(name: str, as_json: bool) -> None:
         click.echo(f"  needs for {protocol}: pip install 'aifbench[{extra}]'")
     if kind.default_load:
         click.echo("  load where nothing is said: " + ", ".join(f"{k}: {v}" for k, v in kind.default_load.items()))
-    print_table(["key", "value", "default", "meaning"], rows)
+    print_keys(rows)

@@ -78,8 +78,8 @@ def type_words(field: Mapping[str, Any], definitions: Mapping[str, Any], *, one:
         return f"`{field['const']}`"
     if "enum" in field:
         return ", ".join(f"`{choice}`" for choice in field["enum"])
-    if isinstance(field.get("type"), list):
-        return str(field.get("description", "")).partition(":")[0].removeprefix("a ") or "text or number"
+    if "x-quantity" in field:
+        return str(field["x-quantity"])
     parts = _parts(field)
     if parts:
         return " or ".join(dict.fromkeys(type_words(part, definitions) for part in parts[: 1 if one else None]))

@@ -1,0 +1,142 @@
+"""What `run` and `resume` share: drive a run while the user watches, then show what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from aifbench.cli.results import write_reports
+from aifbench.cli.screen import console, json_option, note, print_json
+from aifbench.cli.watching import watching
+from aifbench.errors import ExitCode
+from aifbench.model.plan import Plan
+from aifbench.model.result import RunResult
+from aifbench.runner.outcome import Outcome
+from aifbench.runner.run import Driving
+from aifbench.store.folder import RunFolder
+
+if TYPE_CHECKING:
+    from aifbench.model.process import Handle
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the user wants it: what is shown, and what happens around the measuring."""
+
+    quiet: bool
+    as_json: bool
+    detach: bool
+    allow_invalid: bool
+    keep_services: bool
+
+    def flags(self) -> list[str]:
+        """The same for another controller."""
+        chosen = {"--allow-invalid": self.allow_invalid, "--keep-services": self.keep_services}
+        return [flag for flag, on in chosen.items() if on]
+
+
+def manner_options(command: Command) -> Command:
+    for option in (
+        json_option,
+        click.option("--quiet", is_flag=True, help="Say only what went wrong, and the path of the report."),
+        click.option(
+            "--keep-services", is_flag=True, help="Leave the services up; aifbench service down NAME stops one."
+        ),
+        click.option("--allow-invalid", is_flag=True, help="Exit with 0 although a load point is INVALID."),
+        click.option("--detach", is_flag=True, help="Go on without this terminal; see status, logs -f and stop."),
+    ):
+        command = option(command)
+    return command
+
+
+def drive(plan: Plan, done: set[str], manner: Manner, work: Callable[[Driving], Outcome]) -> int:
+    """Call `work` with everything that it needs of the user's side; returns the exit code."""
+    with watching(plan, done, quiet=manner.quiet) as watcher:
+        outcome = work(
+            Driving(
+                observer=watcher,
+                allow_invalid=manner.allow_invalid,
+                keep_services=manner.keep_services,
+                finish=partial(_write_page, plan),
+            )
+        )
+    present(outcome, plan, manner)
+    return outcome.exit_code
+
+
+def _write_page(plan: Plan, folder: RunFolder, result: RunResult) -> None:
+    write_reports(folder, result, plan, ["html"])
+
+
+def present(outcome: Outcome, plan: Plan, manner: Manner) -> None:
+    """The tables on stdout with the report's path as the last line, or the result as JSON; failures on stderr."""
+    folder, result = outcome.folder, outcome.result
+    for failure in outcome.failures:
+        note(f"{failure.what} failed: {failure.reason}")
+    for problem in outcome.problems:
+        note(f"problem: {problem}")
+    if outcome.status == "interrupted":
+        note(f"interrupted; what was measured is kept. Go on with it: aifbench resume {folder.id}")
+    elif outcome.exit_code is not ExitCode.GOOD:
+        note(f"exit code {outcome.exit_code.value}: {_MEANING.get(outcome.exit_code, outcome.exit_code.name)}")
+    if manner.as_json:
+        _print_json(outcome)
+        return
+    if result is not None and not manner.quiet:
+        from aifbench.report import terminal
+
+        terminal.render(result, plan, console())
+    sys.stderr.flush()
+    click.echo(folder.report if folder.report.is_file() else folder.path)
+
+
+_MEANING = {
+    ExitCode.EXECUTOR: "a process could not be started, watched or stopped",
+    ExitCode.SERVICE: "a service failed",
+    ExitCode.LOAD: "the load could not be generated as planned, or a result is invalid",
+    ExitCode.STORE: "the run folder could not be written",
+    ExitCode.SLO_FAILED: "an SLO is not met",
+    ExitCode.INCONCLUSIVE: "an SLO could not be measured",
+}
+
+
+def _print_json(outcome: Outcome) -> None:
+    from aifbench.store.files import read_json
+
+    folder = outcome.folder
+    facts = {
+        "run": folder.id,
+        "folder": str(folder.path),
+        "status": outcome.status,
+        "exit_code": outcome.exit_code.value,
+        "failures": [{"what": failure.what, "reason": failure.reason} for failure in outcome.failures],
+        "report": str(folder.report) if folder.report.is_file() else None,
+        "result": read_json(folder.result) if folder.result.is_file() else None,
+    }
+    print_json(facts)
+
+
+def go_on_without_terminal(folder: RunFolder, manner: Manner) -> None:
+    """Hand the run to a process of its own and say how to look after it."""
+    from aifbench.executors.local import LocalExecutor
+    from aifbench.runner.detach import detach
+
+    argv = [sys.executable, "-m", "aifbench", "resume", str(folder.path), *manner.flags()]
+    executor = LocalExecutor()
+    try:
+        handle: Handle = detach(folder, argv, executor)
+    finally:
+        executor.close()
+    if manner.as_json:
+        print_json({"run": folder.id, "folder": str(folder.path), "controller": dict(handle.record)})
+        return
+    if not manner.quiet:
+        note(f"goes on by itself; watch it: aifbench logs -f {folder.id}; end it: aifbench stop {folder.id}")
+    click.echo(folder.path)
