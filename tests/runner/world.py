@@ -14,7 +14,7 @@ from aifbench.load.job import PrepareJob, TrialJob
 from aifbench.load.progress import Progress
 from aifbench.load.trial import TrialControl, TrialOutcome
 from aifbench.model.plan import Plan, PlannedService
-from aifbench.model.process import ProcessSpec
+from aifbench.model.process import ProcessSpec, ProcessStatus
 from aifbench.model.result import RESULT_SCHEMA, Metric, PointResult, RunResult, SloVerdict, TrialResult, Validity
 from aifbench.model.service import Endpoint, Target
 from aifbench.runner.recorder import Observer
@@ -54,9 +54,11 @@ class FakeSteps:
             raise ServiceError(f"died while starting ({status.describe()})", where=planned.name)
         return ServiceUp(planned.name, target, handle, {"version": "1"})
 
-    def down(self, up: ServiceUp, executor: Executor) -> None:
-        if up.handle is not None:
-            executor.stop([up.handle])
+    def down(self, up: ServiceUp, executor: Executor) -> ProcessStatus | None:
+        return executor.stop([up.handle])[0] if up.handle is not None else None
+
+    def keep(self, up: ServiceUp, planned: PlannedService, executor: Executor) -> str:
+        return up.name
 
     def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
         self._process(f"prepare-{job.preparation}", job.folder, executor)

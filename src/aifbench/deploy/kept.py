@@ -121,6 +121,24 @@ class KeptServices:
             _write(kept)
             return kept
 
+    def adopt(self, deployed: Deployed, options: Mapping[str, Any]) -> KeptService:
+        """Keep a service that a run has started untied; its logs and data stay where they are.
+
+        Its name gets a number behind it when there is one of that name already. Raises StoreError.
+        """
+        assert deployed.handle is not None
+        for number in range(1, 1000):
+            name = deployed.name if number == 1 else f"{deployed.name}-{number}"
+            folder = self._folder(name)
+            with self._locked(name):
+                if _read(folder / "kept.json") is not None:
+                    continue
+                entry = KeptService(name, deployed.uses, "up", utc_text(), str(folder), deployed.handle, options)
+                kept = _ready(entry, deployed)
+                _write(kept)
+                return kept
+        raise UsageError(f"there are too many kept services called {deployed.name}", hint="aifbench service down --all")
+
     def list(self) -> tuple[KeptService, ...]:
         """All that were started and not taken down, also those that died since, by name."""
         names = sorted(path.parent.name for path in self._root.glob("*/kept.json"))

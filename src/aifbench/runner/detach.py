@@ -10,6 +10,7 @@ from aifbench.errors import ExecutorError
 from aifbench.executors.base import Executor, last_lines
 from aifbench.model.plan import Plan
 from aifbench.model.process import Handle, ProcessSpec
+from aifbench.runner.provenance import note_environment
 from aifbench.runner.state import fold
 from aifbench.store.folder import RunFolder
 
@@ -35,6 +36,7 @@ def detach(folder: RunFolder, argv: Sequence[str], executor: Executor, clock: Cl
         tied=False,
         grace_s=120.0,
     )
+    note_environment(folder, plan)
     handle = executor.submit(spec)
     deadline = clock.now_ns() + round(_START_S * NS_PER_S)
     while fold(folder.read_journal().events).status == "created":

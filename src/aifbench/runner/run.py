@@ -24,13 +24,12 @@ from aifbench.runner.context import RunContext
 from aifbench.runner.interrupts import BrokenOff, Interrupts
 from aifbench.runner.leftovers import end_leftovers
 from aifbench.runner.outcome import Outcome, exit_code, worst_validity
+from aifbench.runner.provenance import note_environment
 from aifbench.runner.recorder import Observer, Recorder
 from aifbench.runner.recording import ExecutorSet
 from aifbench.runner.stage import run_stage
 from aifbench.runner.state import RunStatus, fold
 from aifbench.runner.steps import RealSteps, Steps
-from aifbench.store.environment import read_environment
-from aifbench.store.files import guarded
 from aifbench.store.folder import RunFolder, check_folder, create_folder
 from aifbench.store.index import Index
 from aifbench.store.journal import Journal
@@ -43,7 +42,8 @@ Finish = Callable[[RunFolder, RunResult], None]
 class Driving:
     """How a run is driven; nothing of it changes what is measured.
 
-    `executor` stands in for every executor that the plan names. `finish` gets the result when result.json is there.
+    `keep_services` leaves the services of the last stage up. `executor` stands in for every executor that the plan
+    names. `finish` gets the result when result.json is there.
     """
 
     observer: Observer | None = None
@@ -64,15 +64,8 @@ def start(plan: Plan, recipe_text: str, site_text: str, root: Path, driving: Dri
 def create(plan: Plan, recipe_text: str, site_text: str, root: Path) -> RunFolder:
     """The folder of a new run with its provenance, not yet driven."""
     folder = create_folder(root, plan, recipe_text, site_text)
-    _note_environment(folder, plan)
+    note_environment(folder, plan)
     return folder
-
-
-def _note_environment(folder: RunFolder, plan: Plan) -> None:
-    if not folder.environment.exists():
-        with guarded(folder.path, "read"):
-            environment = read_environment(folder.path, plan, Path.cwd())
-        folder.write_json(folder.environment, environment)
 
 
 def resume(folder: RunFolder, driving: Driving | None = None) -> Outcome:
@@ -146,7 +139,7 @@ class _Drive:
         )
         for problem in self._journal_problems:
             run.recorder.record("problem", text=problem)
-        _note_environment(run.folder, run.plan)
+        note_environment(run.folder, run.plan)
         try:
             self._driving.index.record(run.folder)
         except StoreError as error:

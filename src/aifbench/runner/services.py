@@ -9,9 +9,11 @@ from pathlib import Path
 from aifbench.clock import NS_PER_S
 from aifbench.errors import AifbenchError, ExitCode, StoreError
 from aifbench.executors.base import last_lines
+from aifbench.model.codec import to_data
 from aifbench.model.plan import PlannedService
 from aifbench.runner.context import RunContext
 from aifbench.runner.interrupts import BrokenOff
+from aifbench.runner.recording import RecordingExecutor
 from aifbench.runner.steps import ServiceUp
 from aifbench.store.files import guarded
 
@@ -20,9 +22,12 @@ _LOGS = ("out", "err")
 
 
 class StageServices:
-    def __init__(self, run: RunContext, stage: str) -> None:
+    """`keep` leaves them up at the end, for other commands to use."""
+
+    def __init__(self, run: RunContext, stage: str, *, keep: bool) -> None:
         self._run = run
         self._stage = stage
+        self._keep = keep
         self._up: dict[str, ServiceUp] = {}
         self._planned: dict[str, PlannedService] = {}
         self._gone: dict[str, tuple[str, int]] = {}
@@ -61,7 +66,7 @@ class StageServices:
                 if path.name not in _LOGS:
                     self._run.folder.forget(path)
         executor = self._run.executors.get(planned.executor)
-        return self._run.steps.up(planned, folder, executor, keep=self._run.keep_services)
+        return self._run.steps.up(planned, folder, executor, keep=self._keep)
 
     @contextlib.contextmanager
     def _nothing_left_on_failure(self) -> Iterator[None]:
@@ -111,19 +116,34 @@ class StageServices:
 
     def bring_down(self) -> None:
         """The orderly end of each, last one first; a failure is written down and the others go on."""
-        recorder = self._run.recorder
         for name, up in reversed(self._up.items()):
             executor = self._run.executors.get(self._planned[name].executor)
-            if self._run.keep_services and name not in self._gone and not self._run.interrupts.requested:
-                number = executor.number(up.handle) if up.handle else None
-                recorder.record_if_possible(
-                    "service-kept", service=name, stage=self._stage, processes=[] if number is None else [number]
-                )
-                continue
-            recorder.record_if_possible("service-stopping", service=name, stage=self._stage)
-            try:
-                self._run.steps.down(up, executor)
-            except AifbenchError as error:
-                recorder.record_if_possible("problem", text=f"stopping service {name}: {error}")
-            recorder.record_if_possible("service-stopped", service=name, stage=self._stage)
+            if not self._handed_over(name, up, executor):
+                self._stop(name, up, executor)
         self._up.clear()
+
+    def _stop(self, name: str, up: ServiceUp, executor: RecordingExecutor) -> None:
+        recorder = self._run.recorder
+        recorder.record_if_possible("service-stopping", service=name, stage=self._stage)
+        status = None
+        try:
+            status = self._run.steps.down(up, executor)
+        except AifbenchError as error:
+            recorder.record_if_possible("problem", text=f"stopping service {name}: {error}")
+        recorder.record_if_possible(
+            "service-stopped", service=name, stage=self._stage, usage=to_data(status.usage) if status else None
+        )
+
+    def _handed_over(self, name: str, up: ServiceUp, executor: RecordingExecutor) -> bool:
+        """Whether it stays up, because the user wants to keep it and the run has come to its end."""
+        if not self._keep or up.handle is None or name in self._gone or self._run.interrupts.requested:
+            return False
+        recorder = self._run.recorder
+        try:
+            kept = self._run.steps.keep(up, self._planned[name], executor)
+        except AifbenchError as error:
+            recorder.record_if_possible("problem", text=f"service {name} is not kept: {error}")
+            return False
+        number = executor.number(up.handle)
+        recorder.record_if_possible("service-kept", service=name, stage=self._stage, kept_as=kept, processes=[number])
+        return True

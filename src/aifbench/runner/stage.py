@@ -37,7 +37,8 @@ class _StageWork:
     def __init__(self, run: RunContext, stage: Stage) -> None:
         self._run = run
         self._stage = stage
-        self._services = StageServices(run, stage.id)
+        last = stage is run.plan.stages[-1]  # those of earlier stages would disturb the later ones
+        self._services = StageServices(run, stage.id, keep=run.keep_services and last)
         self._points = {point.id: point for point in stage.points}
         self._failed: dict[str, tuple[str, int]] = {}  # preparation → why, exit code
 

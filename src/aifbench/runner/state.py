@@ -115,6 +115,9 @@ def _service(state: RunState, event: Event) -> RunState:
     if event.kind == "service-kept":
         numbers = {number for number, handle in state.running.items() if number in event.data.get("processes", ())}
         return replace(state, kept=state.kept | numbers, services_up=state.services_up - {name})
+    if event.kind == "service-stopped" and event.data.get("usage"):
+        facts = {**state.services.get(name, {}), "usage": event.data["usage"]}
+        state = replace(state, services={**state.services, name: facts})
     if event.kind in ("service-stopped", "service-failed", "service-died"):
         state = replace(state, services_up=state.services_up - {name})
     if event.kind in ("service-failed", "service-died"):

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from aifbench.clock import SYSTEM, Clock
 from aifbench.deploy.deployed import Deployed
 from aifbench.deploy.down import down
+from aifbench.deploy.kept import KeptServices
 from aifbench.deploy.up import Start, up
 from aifbench.errors import LoadError, ServiceError
 from aifbench.executors.base import Executor, last_lines
@@ -24,13 +25,14 @@ from aifbench.load.job import PrepareJob, TrialJob
 from aifbench.load.trial import TrialControl, TrialOutcome, run_trial
 from aifbench.model.codec import to_json
 from aifbench.model.plan import Plan, PlannedService
-from aifbench.model.process import Handle, ProcessSpec
+from aifbench.model.process import Handle, ProcessSpec, ProcessStatus
 from aifbench.model.result import RunResult
 from aifbench.model.service import Target
 from aifbench.runner.state import RunState
 from aifbench.services.base import SERVICES
 from aifbench.store.files import make_folder, read_json, write_atomic
 from aifbench.store.folder import RunFolder
+from aifbench.store.index import aifbench_home
 
 _POLL_S = 0.05
 
@@ -55,8 +57,12 @@ class Steps(Protocol):
         """Start it and wait until it is ready; on failure (AifbenchError) nothing of it is left running."""
         ...
 
-    def down(self, up: ServiceUp, executor: Executor) -> None:
-        """Its own orderly end."""
+    def down(self, up: ServiceUp, executor: Executor) -> ProcessStatus | None:
+        """Its own orderly end; None when no process of ours is behind it."""
+        ...
+
+    def keep(self, up: ServiceUp, planned: PlannedService, executor: Executor) -> str:
+        """Hand a service that was started to be kept over to those that outlive runs; the name it has there."""
         ...
 
     def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
@@ -128,9 +134,18 @@ class RealSteps:
         }  # fmt: skip
         return ServiceUp(planned.name, deployed.target(), deployed.handle, facts, deployed)
 
-    def down(self, up: ServiceUp, executor: Executor) -> None:
+    def down(self, up: ServiceUp, executor: Executor) -> ProcessStatus | None:
         assert isinstance(up.deployed, Deployed)
-        down(up.deployed, executor)
+        return down(up.deployed, executor)
+
+    def keep(self, up: ServiceUp, planned: PlannedService, executor: Executor) -> str:
+        assert isinstance(up.deployed, Deployed)
+        return KeptServices(aifbench_home(), executor).adopt(up.deployed, planned.options).name
+
+    def evaluate(self, folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunResult:
+        from aifbench.runner.evaluate import evaluate  # brings numpy, scipy and pyarrow
+
+        return evaluate(folder, plan, state, status)
 
     def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
         run_preparation(job, "prepare", executor, secrets, watch, self._clock)

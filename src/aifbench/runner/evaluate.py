@@ -1,0 +1,70 @@
+"""From the run folder to its result: reads plan facts and samples, lets `metrics` do the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from aifbench.clock import utc_text
+from aifbench.metrics.evaluate import RunFacts, TrialEnd, evaluate_run
+from aifbench.model.codec import content_hash, to_data
+from aifbench.model.plan import LoadPoint, Plan, Trial
+from aifbench.model.result import RunResult
+from aifbench.model.samples import Samples
+from aifbench.runner.state import RunState
+from aifbench.samples.read import read_trial
+from aifbench.store.files import read_json
+from aifbench.store.folder import RunFolder
+from aifbench.workloads.base import WORKLOADS
+
+
+def evaluate(folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunResult:
+    """What the samples say now; also of a run under way (`running`). Samples that cannot be read are problems."""
+    problems: list[str] = []
+
+    def load_samples(point: LoadPoint, trial: Trial) -> Samples | None:
+        samples = folder.samples(point.id, trial.number)
+        if not samples.is_dir():
+            return None
+        found = read_trial(samples, folder.control(trial.id))
+        problems.extend(found.problems)
+        return found
+
+    families = {uses: WORKLOADS.load(uses).family for uses in {point.uses for point in plan.points()}}
+    result = evaluate_run(plan, _facts(folder, plan, state, status), families, load_samples, _ends(state))
+    return replace(result, problems=(*result.problems, *problems))
+
+
+def _facts(folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunFacts:
+    return RunFacts(
+        run=folder.id,
+        status=_STATUS[status],
+        started=state.started,
+        ended=state.ended or utc_text(),
+        plan_hash=content_hash(to_data(plan)),
+        preparations={name: _preparation(prepared) for name, prepared in state.prepared.items()},
+        services=state.services,
+        environment=read_json(folder.environment) if folder.environment.exists() else {},
+        problems=(*(f"{failure.what} failed: {failure.reason}" for failure in state.failures), *state.problems),
+    )
+
+
+def _preparation(prepared: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**prepared.get("facts", {}), "seconds": prepared.get("seconds")}
+
+
+def _ends(state: RunState) -> dict[str, TrialEnd]:
+    ends: dict[str, TrialEnd] = {}
+    for name, trial in state.trials.items():
+        if trial.status == "under-way":
+            ends[name] = ("interrupted", "not finished")
+        else:
+            ends[name] = (trial.status, trial.reason)
+    return ends
+
+
+_STATUS: Mapping[str, Any] = {
+    "created": "running", "running": "running", "interrupted": "interrupted", "finished": "finished",
+    "failed": "failed",
+}  # fmt: skip
