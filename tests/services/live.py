@@ -73,10 +73,10 @@ def answered(probe: Probe) -> bool:
         except OSError:
             return False
         if probe.kind == "s3":
-            return body.startswith("<?xml")
+            return bool(body.startswith("<?xml"))
         return bool(status in probe.statuses and probe.contains in body)
     if probe.kind == "exec":
-        return subprocess.run(probe.argv, capture_output=True, check=False).returncode == 0
+        return bool(subprocess.run(probe.argv, capture_output=True, check=False).returncode == 0)
     if probe.kind == "sql":
         import psycopg
 

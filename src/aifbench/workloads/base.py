@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from aifbench.model.operation import Operation
 from aifbench.model.options import Options
@@ -43,6 +43,7 @@ class WorkerContext:
 
     `folder` is a scratch folder of this worker alone. `seed` is the trial's; worker `worker` of `workers` must
     derive everything per operation from `seed` and `seq` only, so that results do not depend on `workers`.
+    `timestamps` says whether receive times come from the kernel (where the client can) or from the reading process.
     """
 
     run: str
@@ -54,6 +55,7 @@ class WorkerContext:
     worker: int
     workers: int
     timeout_s: float
+    timestamps: Literal["kernel", "user"] = "user"
 
 
 class Slot(Protocol):
@@ -96,6 +98,8 @@ class Client(Protocol):
 
 
 class WireClient(Client, Protocol):
+    """A client that also has `build_ahead(operations) -> int` gets to make its requests before T0."""
+
     def open_slot(self, loop: Any, done: Done) -> Slot:
         """A connected slot. Called before T0 for the planned concurrency, and in open loop when none is free."""
         ...
@@ -129,6 +133,7 @@ class Workload(ABC):
     family: ClassVar[str]
     targets: ClassVar[tuple[str, ...]]
     prepared_by: ClassVar[tuple[str, ...]] = ()  # names of the options that the prepared data depends on
+    prepared_also_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # endpoint protocol → further ones in such a target
     extra: ClassVar[Mapping[str, str]] = {}  # endpoint protocol → pip extra that its client needs
     default_load: ClassVar[Mapping[str, Any]] = {}  # recipe keys of `load` where the user says nothing
 

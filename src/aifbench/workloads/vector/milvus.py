@@ -1,0 +1,279 @@
+"""Milvus (and Milvus Lite) over gRPC: searches are messages made and serialised before the load begins.
+
+pymilvus brings the message types; its client is used only to create, index and drop collections.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from aifbench.clock import monotonic_ns
+from aifbench.errors import LoadError
+from aifbench.load.transport.secret import from_attributes
+from aifbench.model.operation import OK, TIMEOUT, Operation
+from aifbench.model.service import Endpoint
+from aifbench.workloads.base import WorkerContext
+from aifbench.workloads.vector.columns import KIND, columns, query_of
+from aifbench.workloads.vector.driver import Driver, Loaded, insert_all, seconds_since, wait_searchable
+from aifbench.workloads.vector.options import VectorOptions, search_parameters
+
+if TYPE_CHECKING:
+    from aifbench.workloads.vector.data import DataSet, Floats
+
+SERVICE = "/milvus.proto.milvus.MilvusService"
+METRICS = {"l2": "L2", "cosine": "COSINE", "ip": "IP"}
+_TIMEOUT_S = 600.0
+_MESSAGE_BYTES = 256 << 20
+
+
+def index_parameters(options: VectorOptions) -> tuple[str, dict[str, int]]:
+    """Milvus's name of the index kind and its parameters."""
+    if options.index == "hnsw":
+        return "HNSW", {"M": options.m, "efConstruction": options.ef_construction}
+    return ("IVF_FLAT", {"nlist": options.nlist}) if options.index == "ivf" else ("FLAT", {})
+
+
+class MilvusDriver(Driver):
+    kinds = ("hnsw", "ivf", "flat")
+
+    def load(self, data: DataSet, folder: str, say: Callable[[str], None]) -> Loaded:
+        from pymilvus import DataType
+
+        options = self.options
+        kind, given = index_parameters(options)
+        with self._administrator() as client:
+            if client.has_collection(self.collection):
+                client.drop_collection(self.collection)
+            schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+            schema.add_field("id", DataType.INT64, is_primary=True)
+            schema.add_field("vector", DataType.FLOAT_VECTOR, dim=options.dimension)
+            client.create_collection(self.collection, schema=schema)
+            calls = Calls(self.target.endpoint("milvus"), _TIMEOUT_S)
+
+            def insert(first: int, rows: Floats) -> None:
+                calls.insert(self.collection, first, rows)
+
+            before = monotonic_ns()
+            insert_s = insert_all(data.vectors, options, insert, say)
+            ordered = monotonic_ns()
+            say("building the index")
+            client.flush(self.collection)
+            wanted = client.prepare_index_params()
+            wanted.add_index("vector", index_type=kind, metric_type=METRICS[options.metric], params=given)
+            client.create_index(self.collection, wanted)
+            index_build_s = seconds_since(ordered)
+            client.load_collection(self.collection)
+            last = len(data.vectors) - 1
+            probe = search_message(self.collection, data.vectors[last], options)
+            wait_searchable(lambda: last in parse_ids(calls.search(probe)), self.collection)
+            searchable_s = seconds_since(before)
+            calls.close()
+        return Loaded(
+            insert_s=insert_s,
+            index_build_s=index_build_s,
+            searchable_s=searchable_s,
+            index={"kind": kind, **given},
+            reasons={"index_bytes_per_vector": "Milvus does not tell"},
+        )
+
+    def drop(self) -> None:
+        with self._administrator() as client:
+            if client.has_collection(self.collection):
+                client.drop_collection(self.collection)
+
+    @contextmanager
+    def _administrator(self) -> Iterator[Any]:
+        """A connected MilvusClient; its failures become LoadError."""
+        from pymilvus import MilvusClient, MilvusException
+
+        endpoint = self.target.endpoint("milvus")
+        token = from_attributes(endpoint.attributes, "token") or ""
+        client = None
+        try:
+            client = MilvusClient(uri=endpoint.url, token=token, timeout=30)
+            yield client
+        except MilvusException as error:
+            raise LoadError(f"{endpoint.url}: {error.message}", where="vector-search") from error
+        finally:
+            if client is not None:
+                client.close()
+
+    def open_client(self, context: WorkerContext, data: DataSet) -> MilvusSearchClient:
+        endpoint = self.target.endpoint("milvus")
+        return MilvusSearchClient(endpoint, self.collection, data, self.options, context.timeout_s)
+
+
+class Calls:
+    """One connection. Messages go in and come out as bytes."""
+
+    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
+        import grpc  # type: ignore[import-untyped]
+
+        self.timeout_s = timeout_s
+        settings = [
+            ("grpc.use_local_subchannel_pool", 1),  # a connection of its own, not one shared by the process
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.enable_retries", 0),
+            ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+            ("grpc.max_send_message_length", _MESSAGE_BYTES),
+        ]
+        self._channel = grpc.insecure_channel(f"{endpoint.host}:{endpoint.port}", options=settings)
+        token = from_attributes(endpoint.attributes, "token")
+        self._metadata = [("authorization", base64.b64encode(token.encode()).decode())] if token else None
+        self._search = self._channel.unary_unary(f"{SERVICE}/Search", bytes, bytes)
+        self._insert = self._channel.unary_unary(f"{SERVICE}/Insert", bytes, bytes)
+        self._failure: type[Exception] = grpc.RpcError
+
+    def connect(self) -> None:
+        """Wait until connected. Raises LoadError."""
+        import grpc
+
+        try:
+            grpc.channel_ready_future(self._channel).result(timeout=min(self.timeout_s, 10.0))
+        except grpc.FutureTimeoutError as error:
+            raise LoadError("Milvus could not be connected to within 10 s", where="vector-search") from error
+
+    def search(self, message: bytes) -> bytes:
+        """The serialised SearchResults. Raises grpc.RpcError."""
+        answer: bytes = self._search(message, timeout=self.timeout_s, metadata=self._metadata)
+        return answer
+
+    def insert(self, collection: str, first: int, rows: Floats) -> None:
+        from pymilvus.grpc_gen import milvus_pb2
+
+        try:
+            answer = self._insert(
+                insert_message(collection, first, rows), timeout=self.timeout_s, metadata=self._metadata
+            )
+        except self._failure as error:
+            raise LoadError(f"Insert failed: {error}", where="vector-search") from error
+        result = milvus_pb2.MutationResult.FromString(answer)
+        if result.status.code or result.status.error_code or result.insert_cnt != len(rows):
+            raise LoadError(
+                f"Insert took {result.insert_cnt} of {len(rows)} vectors: {result.status.reason}", where="vector-search"
+            )
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+class MilvusSearchClient:
+    """A `BlockingClient`; each user has a connection of its own."""
+
+    def __init__(
+        self, endpoint: Endpoint, collection: str, data: DataSet, options: VectorOptions, timeout_s: float
+    ) -> None:
+        self.endpoint = endpoint
+        self.timeout_s = timeout_s
+        self._data = data
+        self._options = options
+        self.messages = [search_message(collection, query, options) for query in data.queries]
+
+    def kind(self, seq: int) -> str:
+        return KIND
+
+    def open_user(self, user: int) -> MilvusUser:
+        return MilvusUser(self)
+
+    def columns(self, operations: Sequence[Operation]) -> Mapping[str, Sequence[Any]]:
+        return columns(operations, self._data, self._options.k, self._options.metric, read_ids)
+
+    def facts(self) -> Mapping[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        """Users close their own connections."""
+
+
+class MilvusUser:
+    def __init__(self, client: MilvusSearchClient) -> None:
+        import grpc
+
+        self._messages = client.messages
+        self._calls = Calls(client.endpoint, client.timeout_s)
+        self._calls.connect()
+        self._failure: type[Exception] = grpc.RpcError
+
+    def perform(self, operation: Operation) -> None:
+        message = self._messages[query_of(operation.seq, len(self._messages))]
+        operation.bytes_out = len(message)
+        try:
+            answer = self._calls.search(message)
+        except self._failure as error:
+            record_failure(operation, error)
+            return
+        operation.bytes_in = len(answer)
+        operation.detail = answer
+        operation.status = OK
+
+    def close(self) -> None:
+        self._calls.close()
+
+
+def record_failure(operation: Operation, error: Any) -> None:
+    """An RpcError as status, error word (`grpc-unavailable`) and note."""
+    name = error.code().name.lower().replace("_", "-")
+    if name == "deadline-exceeded":
+        operation.fail(TIMEOUT, error.details(), status=TIMEOUT)
+    else:
+        operation.fail(f"grpc-{name}", error.details())
+
+
+def insert_message(collection: str, first: int, rows: Floats) -> bytes:
+    from pymilvus.grpc_gen import milvus_pb2, schema_pb2
+
+    count, dimension = rows.shape
+    ids = schema_pb2.FieldData(type=schema_pb2.DataType.Int64, field_name="id")
+    ids.scalars.long_data.data.extend(range(first, first + count))
+    vectors = schema_pb2.FieldData(type=schema_pb2.DataType.FloatVector, field_name="vector")
+    vectors.vectors.dim = dimension
+    vectors.vectors.float_vector.data.extend(rows.ravel().tolist())
+    request = milvus_pb2.InsertRequest(collection_name=collection, fields_data=[ids, vectors], num_rows=count)
+    return bytes(request.SerializeToString())
+
+
+def search_message(collection: str, query: Any, options: VectorOptions) -> bytes:
+    """A SearchRequest for the k nearest of one vector; ids and scores come back, no fields."""
+    from pymilvus.grpc_gen import common_pb2, milvus_pb2
+
+    vector = common_pb2.PlaceholderValue(
+        tag="$0", type=common_pb2.PlaceholderType.FloatVector, values=[query.astype("<f4").tobytes()]
+    )
+    settings = {
+        "anns_field": "vector",
+        "topk": str(options.k),
+        "metric_type": METRICS[options.metric],
+        "params": json.dumps(search_parameters(options)),
+        "round_decimal": "-1",
+    }
+    request = milvus_pb2.SearchRequest(
+        collection_name=collection,
+        dsl_type=common_pb2.DslType.BoolExprV1,
+        placeholder_group=common_pb2.PlaceholderGroup(placeholders=[vector]).SerializeToString(),
+        search_params=[common_pb2.KeyValuePair(key=key, value=value) for key, value in settings.items()],
+        nq=1,
+        use_default_consistency=True,
+    )
+    return bytes(request.SerializeToString())
+
+
+def parse_ids(message: bytes) -> list[int]:
+    """The ids of a serialised SearchResults. Raises ValueError with the server's reason when it is an error."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from pymilvus.grpc_gen import milvus_pb2
+
+    try:
+        answer = milvus_pb2.SearchResults.FromString(message)
+    except DecodeError as error:
+        raise ValueError("not a SearchResults message") from error
+    if answer.status.code or answer.status.error_code:
+        raise ValueError(f"code {answer.status.code or answer.status.error_code}: {answer.status.reason}")
+    return list(answer.results.ids.int_id.data)
+
+
+def read_ids(operation: Operation) -> list[int]:
+    return parse_ids(operation.detail)
