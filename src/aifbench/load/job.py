@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aifbench.model.load import Load
 from aifbench.model.service import Target
@@ -46,6 +46,7 @@ class TrialJob:
     control: str
     samples: str
     scratch: str
+    timestamps: Literal["kernel", "user", "auto"] = "auto"
 
 
 class ControlFolder:

@@ -8,6 +8,7 @@ Closed loop: each user has a slot and starts again when it is free.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from aifbench.clock import NS_PER_S, monotonic_ns
@@ -20,6 +21,8 @@ from aifbench.model.operation import DROPPED, OK, TIMEOUT, UNFINISHED, Operation
 from aifbench.workloads.base import Slot, WireClient
 
 TICK_NS = 50_000_000
+CLOSED_AHEAD = 1024
+"""Requests built before T0 in a closed loop, whose number nobody knows: enough for its first, simultaneous starts."""
 REFUSED_PAUSE_NS = 100_000_000
 """How long a closed-loop user waits after an operation that failed at once, so that a dead server does not make the
 generator spin; an operation that took longer than this is followed without a pause."""
@@ -67,6 +70,14 @@ class WireEngine:
             per_worker = (load.rate_per_s or 0.0) / self._stripe.workers
             count = min(self._cap or 64, max(4, min(64, int(per_worker * 0.25) + 1)))
         self._free = [self._client.open_slot(self._loop, self._on_done) for _ in range(count)]
+        build_ahead = getattr(self._client, "build_ahead", None)
+        if build_ahead is not None:
+            build_ahead(self._coming(len(self._stripe.starts_ns) or max(CLOSED_AHEAD, count)))
+
+    def _coming(self, count: int) -> Iterator[Operation]:
+        for index in range(count):
+            seq = self._stripe.seq(index)
+            yield Operation(seq, self._client.kind(seq), 0)
 
     def run(self, t0_ns: int) -> None:
         """Offer the load from T0 on and return when everything has ended or the drain time is over."""

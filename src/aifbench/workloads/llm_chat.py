@@ -136,7 +136,8 @@ class ChatClient:
         per_word = float(context.prepared.get("tokens_per_word", 1.0))
         around = float(context.prepared.get("tokens_around", 0.0))
         self._words = max(1, round((options.input_tokens - around) / per_word))
-        self._http = HttpClient(endpoint.url, self._build)
+        self._http = HttpClient(endpoint.url, self._build, kernel_stamps=context.timestamps == "kernel")
+        self.build_ahead = self._http.build_ahead
         self._read = read_stream if options.stream else read_whole
 
     def kind(self, seq: int) -> str:
@@ -154,6 +155,7 @@ class ChatClient:
 
     def columns(self, operations: Sequence[Operation]) -> Mapping[str, Sequence[Any]]:
         """Stamps of content events, token counts with their source, and how each answer ended."""
+        self._http.settle(operations)
         read = [self._take(operation) for operation in operations]
         return {
             "event_ns": [answer.event_ns for answer in read],

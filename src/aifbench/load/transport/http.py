@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aifbench.clock import monotonic_ns
 from aifbench.load.loop import READ, WRITE, Loop
+from aifbench.load.tally import spread
 from aifbench.load.transport.address import Address, Connector, error_kind, parse
 from aifbench.load.transport.framing import ChunkedEnd, FramingError, Head, dechunk, parse_head
+from aifbench.load.transport.kernel_time import ANCILLARY_SIZE, KernelClock, enable
 from aifbench.model.operation import ERROR, OK, Operation
 from aifbench.workloads.base import Done
 
@@ -24,6 +26,8 @@ Build = Callable[[Operation], "bytes | Buffers"]
 
 READ_SIZE = 65536
 NOTE_BYTES = 300
+LOOK_NS = 100_000_000
+AHEAD_BYTES = 64 << 20
 
 
 def encode_request(
@@ -46,17 +50,19 @@ def encode_request(
 class HttpAnswer:
     """What came back. `reads` are raw body bytes as read (still chunked), `stamps` their monotonic nanoseconds.
 
+    `kernel` holds the kernel's own stamps of the same reads, still undecoded, or is empty (`HttpClient.settle`).
     When the body is not kept, `reads` is empty and `stamps` holds the first and the last stamp only.
     `sent_ns` is when the last request byte was handed to the kernel; `first_ns` when the first response byte was read.
     """
 
-    __slots__ = ("chunked", "first_ns", "head", "reads", "reused", "sent_ns", "stamps", "status")
+    __slots__ = ("chunked", "first_ns", "head", "kernel", "reads", "reused", "sent_ns", "stamps", "status")
 
     def __init__(self) -> None:
         self.status = 0
         self.head = b""
         self.reads: list[bytes] = []
         self.stamps: list[int] = []
+        self.kernel: list[bytes] = []
         self.sent_ns = 0
         self.first_ns = 0
         self.chunked = False
@@ -93,8 +99,12 @@ class HttpSlot:
         self._buffer = b""
         self._head: Head | None = None
         self._left = 0
+        self._unkept = 0
         self._chunks = ChunkedEnd()
         self._keep = True
+        self._unchecked: list[bytes] = []  # chunked reads in which no end was looked for yet
+        self._stamped = False
+        self._tls = client.address.tls
 
     # connecting
 
@@ -104,6 +114,7 @@ class HttpSlot:
         self._sock = self._client.connector.connect()
         self._client.connect_ns.append(monotonic_ns() - before)
         self._loop.watch(self._sock.fileno(), READ, self._on_ready)
+        self._stamped = self._client.stamp(self._sock)
         self._used = False
 
     def _begin_connecting(self) -> bool:
@@ -114,6 +125,7 @@ class HttpSlot:
             return False
         self._client.connects_in_load += 1
         self._used = False
+        self._stamped = self._client.stamp(self._sock)
         self._connecting = not ready
         self._loop.watch(self._sock.fileno(), READ if ready else WRITE, self._on_ready)
         return ready
@@ -133,7 +145,7 @@ class HttpSlot:
     # one exchange
 
     def start(self, operation: Operation) -> None:
-        built = self._client.build(operation)
+        built = self._client.request(operation)
         buffers = [built] if isinstance(built, bytes) else list(built)
         answer = HttpAnswer()
         answer.reused = self._used
@@ -144,6 +156,7 @@ class HttpSlot:
         self._unsent = list(buffers)
         self._buffer = b""
         self._head = None
+        self._unchecked = []
         self._keep = self._client.keep(operation)
         operation.start = monotonic_ns()
         if self._sock is None and not self._begin_connecting():
@@ -176,6 +189,10 @@ class HttpSlot:
         self._answer.sent_ns = monotonic_ns()
 
     def _on_ready(self, mask: int) -> None:
+        head = self._head
+        if head is not None and head.chunked and self._keep and not self._unsent and not self._tls:
+            self._on_stream()  # by far the most frequent case
+            return
         if self._connecting:
             self._on_connected()
             return
@@ -187,10 +204,57 @@ class HttpSlot:
                 return
         self._on_readable()
 
+    def _receive(self, sock: socket.socket) -> tuple[bytes, bytes]:
+        """What has arrived and the kernel's stamp of it, if there is one."""
+        if not self._stamped:
+            return sock.recv(READ_SIZE), b""
+        data, ancillary, _, _ = sock.recvmsg(READ_SIZE, ANCILLARY_SIZE)
+        return data, ancillary[0][2] if ancillary else b""
+
+    def _on_stream(self) -> None:
+        """More of a chunked body: keep bytes and stamps, and look for the end only where one could be."""
+        sock = self._sock
+        assert sock is not None
+        answer = self._answer
+        try:
+            if self._stamped:
+                data, ancillary, _, _ = sock.recvmsg(READ_SIZE, ANCILLARY_SIZE)
+                now = monotonic_ns()
+                if data:
+                    answer.kernel.append(ancillary[0][2] if ancillary else b"")
+            else:
+                data = sock.recv(READ_SIZE)
+                now = monotonic_ns()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._on_broken(error)
+            return
+        if not data:
+            self._on_eof(now)
+            return
+        answer.reads.append(data)
+        answer.stamps.append(now)
+        self._unchecked.append(data)
+        # A chunked body ends with an empty line, so no other read can hold its end; only a very short read could be
+        # the rest of one.
+        if data[-4:] == b"\r\n\r\n" or len(data) < 4:
+            self._check_chunks()
+
+    def _check_chunks(self) -> None:
+        unchecked, self._unchecked = self._unchecked, []
+        try:
+            ended = self._chunks.feed(unchecked[0] if len(unchecked) == 1 else b"".join(unchecked))
+        except FramingError as error:
+            self._finish_failed("bad-http", str(error))
+            return
+        if ended and self._head is not None:
+            self._finish(keep_alive=self._head.keep_alive)
+
     def _on_readable(self) -> None:
         while (sock := self._sock) is not None:
             try:
-                data = sock.recv(READ_SIZE)
+                data, stamp = self._receive(sock)
                 now = monotonic_ns()
             except (BlockingIOError, ssl.SSLWantReadError):
                 return
@@ -203,32 +267,38 @@ class HttpSlot:
             if not data:
                 self._on_eof(now)
                 return
-            self._on_data(data, now)
-            if len(data) < READ_SIZE and not self._client.address.tls:
+            self._on_data(data, now, stamp)
+            if len(data) < READ_SIZE and not self._tls:
                 return
 
-    def _on_data(self, data: bytes, now: int) -> None:
-        operation = self._operation
-        if operation is None:
-            return
+    def _on_data(self, data: bytes, now: int, stamp: bytes) -> None:
         answer = self._answer
-        operation.bytes_in += len(data)
-        operation.last = now
         if not answer.first_ns:
-            answer.first_ns = operation.first = now
+            answer.first_ns = now
         if self._head is None:
             data = self._take_head(data)
             if self._head is None:
                 return
-        if data:
-            if self._keep:
-                answer.reads.append(data)
-                answer.stamps.append(now)
-            elif not answer.stamps:
-                answer.stamps = [now, now]
-            else:
-                answer.stamps[1] = now
+        if self._keep:
+            answer.reads.append(data)
+            answer.stamps.append(now)
+            if stamp:
+                answer.kernel.append(stamp)
+        else:
+            self._take_unkept(data, now, stamp)
         self._check_end(data)
+
+    def _take_unkept(self, data: bytes, now: int, stamp: bytes) -> None:
+        """Count bytes that nobody will look at; first and last stamp stay."""
+        answer = self._answer
+        self._unkept += len(data)
+        if not answer.stamps:
+            answer.stamps = [now, now]
+            answer.kernel = [stamp, stamp] if stamp else []
+        else:
+            answer.stamps[1] = now
+            if stamp and answer.kernel:
+                answer.kernel[1] = stamp
 
     def _take_head(self, data: bytes) -> bytes:
         """Collect the head; returns the body bytes that came with its end."""
@@ -249,6 +319,7 @@ class HttpSlot:
                 break  # 1xx are interim answers
         self._buffer = b""
         self._head = parsed
+        self._unkept = 0
         answer = self._answer
         answer.status = parsed.status
         answer.head = head
@@ -266,13 +337,9 @@ class HttpSlot:
         if head is None:
             return
         if head.chunked:
-            try:
-                ended = self._chunks.feed(data) if data else False
-            except FramingError as error:
-                self._finish_failed("bad-http", str(error))
-                return
-            if ended:
-                self._finish(keep_alive=head.keep_alive)
+            if data:
+                self._unchecked.append(data)
+                self._check_chunks()
         elif head.length is not None:
             self._left -= len(data)
             if self._left < 0:
@@ -283,8 +350,7 @@ class HttpSlot:
     def _on_eof(self, now: int) -> None:
         head = self._head
         if head is not None and not head.chunked and head.length is None:
-            if self._operation is not None:
-                self._operation.last = self._operation.last or now
+            self._answer.stamps.append(now)
             self._finish(keep_alive=False)
         elif head is None:
             self._finish_failed("closed-early" if self._answer.first_ns else "reset", self._stale_note())
@@ -307,6 +373,7 @@ class HttpSlot:
         operation = self._operation
         if operation is None:
             return
+        self._stamp_operation(operation)
         operation.end = operation.last
         status = self._answer.status
         if status < 300:
@@ -325,9 +392,16 @@ class HttpSlot:
         operation = self._operation
         if operation is None:
             return
+        self._stamp_operation(operation)
         operation.end = monotonic_ns()
         operation.fail(error, note, status)
         self._hand_back(operation)
+
+    def _stamp_operation(self, operation: Operation) -> None:
+        answer = self._answer
+        operation.first = answer.first_ns
+        operation.last = answer.stamps[-1] if answer.stamps else answer.first_ns
+        operation.bytes_in = len(answer.head) + self._unkept + sum(map(len, answer.reads))
 
     def _hand_back(self, operation: Operation) -> None:
         self._operation = None
@@ -364,6 +438,7 @@ class HttpClient:
         bodyless: Callable[[Operation], bool] | None = None,
         verify_tls: bool = True,
         connect_timeout_s: float = 10.0,
+        kernel_stamps: bool = False,
     ) -> None:
         self.address = parse(url)
         self.connector = Connector(self.address, verify_tls=verify_tls, connect_timeout_s=connect_timeout_s)
@@ -372,19 +447,77 @@ class HttpClient:
         self.bodyless: Callable[[Operation], bool] = bodyless or (lambda _: False)
         self.connect_ns: list[int] = []
         self.connects_in_load = 0
+        self.kernel_stamps = kernel_stamps and not self.address.tls
+        self._kernel_clock = KernelClock()
+        self._delays_ns: list[int] = []
+        self._ahead: dict[int, bytes | Buffers] = {}
         self._slots: list[HttpSlot] = []
 
     def open_slot(self, loop: Loop, done: Done) -> HttpSlot:
         """Connected when the loop is not running yet; else it connects as part of its first operation."""
         slot = HttpSlot(self, loop, done)
+        if self.kernel_stamps and not self._slots:
+            self._look_at_clock(loop)
         self._slots.append(slot)
         if not loop.running:
             slot.connect()
         return slot
 
+    def stamp(self, sock: socket.socket) -> bool:
+        """Ask the kernel for receive times of this socket, if the client wants them."""
+        return self.kernel_stamps and enable(sock)
+
+    def _look_at_clock(self, loop: Loop) -> None:
+        self._kernel_clock.look()
+        loop.call_at(monotonic_ns() + LOOK_NS, lambda: self._look_at_clock(loop))
+
+    # requests made before the load
+
+    def build_ahead(self, operations: Iterable[Operation]) -> int:
+        """Build requests before T0, in order, until 64 MiB are held; returns how many. The rest is built when due."""
+        size = 0
+        for operation in operations:
+            built = self.build(operation)
+            self._ahead[operation.seq] = built
+            size += len(built) if isinstance(built, bytes) else sum(map(len, built))
+            if size > AHEAD_BYTES:
+                break
+        return len(self._ahead)
+
+    def request(self, operation: Operation) -> bytes | Buffers:
+        """The bytes to send, built ahead or now."""
+        ahead = self._ahead.pop(operation.seq, None)
+        return self.build(operation) if ahead is None else ahead
+
+    # after the load
+
+    def settle(self, operations: Sequence[Operation]) -> None:
+        """Decode the kernel's stamps of all answers: `HttpAnswer.stamps` and the operations' times become those.
+
+        The difference to the reads is how long data waited for this process: `facts` reports it.
+        """
+        for operation in operations:
+            answer = operation.detail
+            if not isinstance(answer, HttpAnswer) or len(answer.kernel) != len(answer.stamps) or not answer.stamps:
+                continue
+            decoded = self._kernel_clock.convert(answer.kernel, answer.stamps)
+            self._delays_ns += [read - stamp for read, stamp in zip(answer.stamps, decoded, strict=True)]
+            if operation.end == operation.last:
+                operation.end = decoded[-1]
+            operation.last = decoded[-1]
+            operation.first = answer.first_ns = min(operation.first, decoded[0])
+            answer.stamps = decoded
+            answer.kernel = []
+
     def facts(self) -> dict[str, Any]:
-        """Connect times in seconds (before T0) and how many connections had to be made during the load."""
-        return {"connect_s": [ns / 1e9 for ns in self.connect_ns], "connects_in_load": self.connects_in_load}
+        """Connect times in seconds (before T0), connections made during the load, and how stamps were taken."""
+        return {
+            "connect_s": [ns / 1e9 for ns in self.connect_ns],
+            "connects_in_load": self.connects_in_load,
+            "timestamps": "kernel" if self.kernel_stamps else "user",
+            "read_delay_ns": spread(self._delays_ns),
+            "clock_steps": self._kernel_clock.steps,
+        }
 
     def close(self) -> None:
         for slot in self._slots:
