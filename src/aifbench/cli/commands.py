@@ -49,7 +49,7 @@ SERVICE = {
 }
 WORKLOAD = {
     "list": _cli("workload:list_workloads", "List the kinds of work that can be asked of a target."),
-    "info": _cli("workload:info", "Show the recipe keys of a workload and its metrics."),
+    "info": _cli("workload:info", "Show the recipe keys of a workload and what it needs."),
 }
 EXECUTOR = {"list": _cli("executor:list_executors", "List the ways in which processes can be started.")}
 
@@ -77,7 +77,7 @@ SECTIONS: Mapping[str, Mapping[str, Line]] = {
     },
     "This installation": {
         "doctor": _cli("doctor:doctor", "Say what this machine has and lacks, with the install lines."),
-        "completion": _cli("completion:completion", "Print the shell completion script."),
+        "completion": _cli("completion:completion", "Print the completion script of a shell."),
         "version": _cli("version:version", "Print the version."),
     },
 }

@@ -20,7 +20,7 @@ WHERE = {
 )
 @click.argument("shell", type=click.Choice(sorted(WHERE)))
 def completion(shell: str) -> None:
-    """Print the completion script for a shell."""
+    """Print the completion script of a shell."""
     from click.shell_completion import get_completion_class
 
     from aifbench.cli.main import cli

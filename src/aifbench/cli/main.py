@@ -117,6 +117,8 @@ def _call(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except BrokenPipeError:
         raise
+    except SystemExit as done:  # click's own end after answering a shell's completion
+        return int(done.code or 0)
     except Exception as error:  # noqa: BLE001 - the last place where anything unexpected can be explained
         return _our_bug(error)
     return int(answer) if isinstance(answer, int) else ExitCode.GOOD

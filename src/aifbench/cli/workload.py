@@ -41,7 +41,10 @@ def list_workloads(as_json: bool) -> None:
 @click.argument("name", shell_complete=_names)
 @json_option
 def info(name: str, as_json: bool) -> None:
-    """Show the recipe keys of a workload, what it can be aimed at, and what it needs."""
+    """Show the recipe keys of a workload and what it needs.
+
+    Also what it can be aimed at, and the load that it has where a recipe says nothing.
+    """
     from aifbench.recipe.key_table import key_rows
     from aifbench.workloads.base import WORKLOADS
 
