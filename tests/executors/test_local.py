@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,9 +151,10 @@ def test_the_status_says_that_it_was_stopped_on_purpose(local: LocalExecutor, tm
 def test_a_port_in_use_is_not_handed_out(local: LocalExecutor) -> None:
     _, first = local.place(["a"])
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", first["a"] + 1))
+        with suppress(OSError):  # somebody else has it: just as good
+            taken.bind(("127.0.0.1", first["a"] + 1))
         _, second = local.place(["a"])
-    assert second["a"] == first["a"] + 2
+    assert second["a"] not in (first["a"], first["a"] + 1)
 
 
 def test_a_killed_supervisor_takes_its_process_along_and_status_says_so(local: LocalExecutor, tmp_path: Path) -> None:
@@ -160,7 +162,7 @@ def test_a_killed_supervisor_takes_its_process_along_and_status_says_so(local: L
     os.kill(handle.record["supervisor"], signal.SIGKILL)
     status = ended(local, handle)
     assert (status.exit_code, status.signal) == (None, None)
-    assert "supervisor was killed" in status.reason
+    assert "supervisor ended without a record" in status.reason
     assert not procfs.same_alive(handle.record["pid"], handle.record["start"])
 
 

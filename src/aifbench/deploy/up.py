@@ -23,7 +23,7 @@ from aifbench.executors import environment
 from aifbench.executors.base import Executor, Stream, last_lines
 from aifbench.executors.call import call
 from aifbench.model.process import Handle, ProcessSpec, ProcessState, ProcessStatus
-from aifbench.model.service import Endpoint, Where
+from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services.base import Service
 from aifbench.units import format_duration
 
@@ -66,7 +66,7 @@ class Waiting:
 
 
 class PortTaken(ServiceError):
-    """It died because a port was taken: worth another start."""
+    """A port was taken, or it died because of that: worth another start."""
 
 
 def up(  # noqa: PLR0913  # what, where and with whom; each has a default beside it or none that is right
@@ -88,7 +88,8 @@ def up(  # noqa: PLR0913  # what, where and with whom; each has a default beside
     """
     missing = service.missing()
     if missing:
-        raise MissingExtra(", ".join(missing), extra=service.extra, where=f"service {service.name}")
+        install = "" if service.extra else "with the system's packages, or give its full path"
+        raise MissingExtra(", ".join(missing), extra=service.extra, install=install, where=f"service {service.name}")
     waiting = Waiting(service, executor, ready_timeout_s, clock, on_progress, stop_requested, start or Start())
     for left in reversed(range(STARTS)):
         where = _place(service, executor, folder, waiting.start)
@@ -114,6 +115,7 @@ def _start_once(waiting: Waiting, uses: str, where: Where) -> Deployed:
     except OSError as error:
         raise StoreError(f"cannot create the folder: {error.strerror}", where=where.folder) from error
     spec = _spec(service.process(where), where, waiting.start)
+    _refuse_foreign(service, where)
     before = _sizes(spec)
     begun_ns = clock.now_ns()
     handle = executor.submit(spec) if spec else None
@@ -134,6 +136,13 @@ def _start_once(waiting: Waiting, uses: str, where: Where) -> Deployed:
         raise
     waiting.on_progress(f"{service.name}: ready after {format_duration(ready_s)}")
     return deployed
+
+
+def _refuse_foreign(service: Service, where: Where) -> None:
+    """Whoever listens on one of its ports already would answer its probe, and the load, in its place."""
+    for name, port in where.ports.items():
+        if ready.check(Probe("tcp", where.host, port), lambda argv: None, timeout_s=1.0) is None:
+            raise PortTaken(f"port {port} ({name}) is taken by another program", where=f"service {service.name}")
 
 
 def _spec(spec: ProcessSpec | None, where: Where, start: Start) -> ProcessSpec | None:
@@ -190,7 +199,8 @@ def _run_with(spec: ProcessSpec | None, where: Where) -> ready.Run:
         done = call(argv, timeout_s=EXEC_PROBE_WITHIN_S, env=built, cwd=where.folder)
         if done.exit_code == 0:
             return None
-        how = "did not end in time" if done.timed_out else f"exit code {done.exit_code}, signal {done.signal}"
+        how = f"exit code {done.exit_code}" if done.signal is None else f"killed by signal {done.signal}"
+        how = f"did not end within {EXEC_PROBE_WITHIN_S:.0f} s" if done.timed_out else how
         said = (done.err or done.out).decode("utf-8", "replace").strip().splitlines()
         return f"{' '.join(argv)}: {how}{f': {said[-1]}' if said else ''}"
 

@@ -205,7 +205,7 @@ class FakeMachine:
         }
         self.clock = FakeClock(self)
         self.processes: dict[str, FakeProcess] = {}
-        self._next_port = 20_000
+        self._next_port = 61_000  # above the ports of real services and of outgoing connections
 
     def start(self, spec: ProcessSpec, owner: object) -> FakeProcess:
         behaviour = self._behaviour(spec.name)

@@ -34,7 +34,7 @@ REPLY_WITHIN_S = 30.0
 """A supervisor answers in some 20 ms; a machine that is out of memory or swaps may take longer."""
 STUCK_AFTER_S = 35.0
 """How long past the grace a supervisor may take to end its tree: a little more than it gives itself."""
-LOST = "its supervisor was killed, so its exit code is not known"
+LOST = "its supervisor ended without a record (killed, or its disk is full), so the exit code is not known"
 FIELDS = ("mark", "boot", "state_folder", "pid", "start", "supervisor", "supervisor_start", "out", "err", "grace_s")
 
 
