@@ -18,7 +18,8 @@ def line(event: Event) -> str:
         return ""
     seconds = data.get("seconds", data.get("ready_s", data.get("wall_s")))
     took = f" after {format_duration(float(seconds))}" if isinstance(seconds, int | float) else ""
-    reason = f": {data['reason']}" if data.get("reason") and what not in ("started", "ready") else ""
+    words = str(data.get("reason") or "").splitlines()
+    reason = f": {words[0]}" if words and what not in ("started", "ready") else ""
     return f"{family} {name} {text}{took}{reason}".replace("  ", " ")
 
 

@@ -7,7 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from aifbench.model.options import Options
+from aifbench.recipe.explain import below_model
+from aifbench.recipe.sweep import field_sweeps
 
 
 @dataclass(frozen=True)
@@ -24,25 +28,31 @@ class KeyRow:
 def key_rows(model: type[Options], prefix: str = "") -> list[KeyRow]:
     """Every key of the model, nested ones too, in order."""
     schema = model.model_json_schema(by_alias=True)
-    return list(_rows(schema, schema.get("$defs", {}), prefix, frozenset()))
+    return list(_rows(schema, schema.get("$defs", {}), prefix, frozenset(), model))
 
 
 def _rows(
-    schema: Mapping[str, Any], definitions: Mapping[str, Any], prefix: str, above: frozenset[str]
+    schema: Mapping[str, Any],
+    definitions: Mapping[str, Any],
+    prefix: str,
+    above: frozenset[str],
+    model: type[BaseModel] | None,
 ) -> Iterator[KeyRow]:
+    fields = {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         default = "required" if name in required else _shown(field.get("default"))
         text = field.get("description") or next(
             (part["description"] for part in _parts(field) if "description" in part), ""
         )
-        swept = _sweeps(field)
+        swept = name in fields and field_sweeps(fields[name])
         yield KeyRow(
             prefix + name, type_words(field, definitions, one=swept), default, " ".join(str(text).split()), swept
         )
         reference = _reference(field)
         if reference and reference not in above:
-            yield from _rows(definitions[reference], definitions, f"{prefix}{name}.", above | {reference})
+            below = below_model(fields[name].annotation) if name in fields else None
+            yield from _rows(definitions[reference], definitions, f"{prefix}{name}.", above | {reference}, below)
 
 
 def _shown(value: Any) -> str:
@@ -54,12 +64,6 @@ def _shown(value: Any) -> str:
 def _parts(field: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = field.get("anyOf") or field.get("oneOf") or field.get("allOf") or []
     return [part for part in found if part.get("type") != "null"]
-
-
-def _sweeps(field: Mapping[str, Any]) -> bool:
-    """`Sweep[T]` is T or a list of T; no other type says that."""
-    parts = _parts(field)
-    return len(parts) == 2 and parts[1].get("type") == "array" and parts[1].get("items") == parts[0]
 
 
 def _reference(field: Mapping[str, Any]) -> str:
