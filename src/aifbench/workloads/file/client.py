@@ -131,7 +131,7 @@ class FileClient:
                 mismatched += 1
                 operation.fail("content-mismatch", wrong)
         reads = sum(operation.kind == "read" and operation.bytes_in > 0 for operation in operations)
-        self._facts["verify"] = {"reads": reads, "checked": checked, "mismatched": mismatched}
+        self._facts |= {"reads": reads, "verified": checked, "mismatched": mismatched}
         self._facts["application_read_bytes"] = sum(operation.bytes_in for operation in operations)
         self._facts["application_write_bytes"] = sum(operation.bytes_out for operation in operations)
         return {"fsync_ns": [o.detail.ns if isinstance(o.detail, Synced) else None for o in operations]}

@@ -89,7 +89,10 @@ def build(context: PrepareContext, *, scale: int, tables: bool, setup: tuple[str
 
 
 def _load(conn: Any, context: PrepareContext, scale: int) -> dict[str, float]:
-    """Load inside one transaction with COPY FREEZE, then vacuum, then keys: the order in which pgbench does it."""
+    """Load inside one transaction with COPY FREEZE, then vacuum, then keys: the order in which pgbench does it.
+
+    Times in seconds, `insert_rate` in rows/s.
+    """
     begun = monotonic_ns()
     loaded = 0
     with conn.transaction(), conn.cursor() as cursor:
@@ -108,13 +111,14 @@ def _load(conn: Any, context: PrepareContext, scale: int) -> dict[str, float]:
     for statement in tpcb.KEYS:
         conn.execute(statement)
     index_end = monotonic_ns()
-    conn.execute("CHECKPOINT") if _may_checkpoint(conn) else None
+    if _may_checkpoint(conn):
+        conn.execute("CHECKPOINT")
     return {
         "rows": loaded,
-        "load_s": (load_end - begun) / 1e9,
-        "load_rows_per_s": loaded / ((load_end - begun) / 1e9),
-        "vacuum_s": (vacuum_end - load_end) / 1e9,
-        "index_s": (index_end - vacuum_end) / 1e9,
+        "load_time": (load_end - begun) / 1e9,
+        "insert_rate": loaded / ((load_end - begun) / 1e9),
+        "vacuum_time": (vacuum_end - load_end) / 1e9,
+        "index_build_time": (index_end - vacuum_end) / 1e9,
     }
 
 
