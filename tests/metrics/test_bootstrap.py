@@ -77,6 +77,19 @@ def test_the_hierarchical_interval_holds_the_true_median_and_is_wider_than_the_t
     assert found.high - found.low > alone.high - alone.low
 
 
+def test_thinning_does_not_shift_a_tail_percentile() -> None:
+    """Three equal trials of 200,000 distinct values: the interval must be close around the exact p99."""
+    values = np.sort((np.random.default_rng(3).exponential(5e6, 200_000)).astype(np.int64))
+    exact = float(values[198_000 - 1])
+    shuffled = np.random.default_rng(4).permutation(values)
+    blocks = cut(shuffled, np.arange(200_000), 1.0)
+    found = over_trials("m_p99", "s", [Metric("m_p99", "s", exact)] * 3, {"m": [blocks] * 3})
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < exact < found.high
+    assert found.high - found.low < 0.03 * exact
+
+
 def test_equal_samples_give_equal_intervals() -> None:
     metrics = trials(1.0, 1.1, 0.9)
     blocks = {"m": [of(seed) for seed in range(3)]}

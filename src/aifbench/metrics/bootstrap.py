@@ -33,11 +33,13 @@ class Blocks:
     """A distribution of one trial cut into time blocks: `counts[b, i]` values near `support[i]` in block `b`.
 
     `sums[b]` is the exact sum of block `b`; support and sums are in the declared unit.
+    `thinned`: not every distinct value is in the support; a value counts at the next greater one that is.
     """
 
     support: Floats
     counts: Floats
     sums: Floats
+    thinned: bool = False
 
 
 def cut(values: Any, when_ns: Rows, per_unit: float) -> Blocks | None:
@@ -46,13 +48,14 @@ def cut(values: Any, when_ns: Rows, per_unit: float) -> Blocks | None:
         return None
     span = int(when_ns.max()) - int(when_ns.min()) + 1
     block = ((when_ns - int(when_ns.min())) * BLOCKS // span).astype(np.int64)
-    support = _support(np.unique(values))
+    distinct = np.unique(values)
+    support = _support(distinct)
     index = np.minimum(np.searchsorted(support, values), len(support) - 1)
     counts = np.bincount(block * len(support) + index, minlength=BLOCKS * len(support))
     sums = np.bincount(block, np.asarray(values, np.float64), minlength=BLOCKS)
     kept = counts.reshape(BLOCKS, len(support)).astype(np.float64)
     used = kept.sum(axis=1) > 0
-    return Blocks(support / per_unit, kept[used], sums[used] / per_unit)
+    return Blocks(support / per_unit, kept[used], sums[used] / per_unit, len(support) < len(distinct))
 
 
 def _support(distinct: Any) -> Floats:
@@ -123,4 +126,13 @@ def _redraw(item: Blocks, q: float | None, random: np.random.Generator) -> Float
         return np.asarray(weights @ item.sums / totals)
     cumulative = np.cumsum(weights @ item.counts, axis=1)
     wanted = np.array([rank(int(total), q) for total in totals], np.float64)
-    return np.asarray(item.support[(cumulative < wanted[:, None]).sum(axis=1)])
+    index = (cumulative < wanted[:, None]).sum(axis=1)
+    value = item.support[index]
+    if not item.thinned:
+        return np.asarray(value)
+    # Between two kept values the others are taken as evenly spread, or the quantile would be too great.
+    every = np.arange(REPETITIONS)
+    before = np.where(index > 0, cumulative[every, index - 1], 0.0)
+    part = (wanted - before) / (cumulative[every, index] - before)
+    lower = item.support[np.maximum(index - 1, 0)]
+    return np.asarray(lower + part * (value - lower))
