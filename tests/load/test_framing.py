@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aifbench.load.transport.framing import ChunkedEnd, FramingError, dechunk, parse_head
-from aifbench.load.transport.sse import Content, events
+from aifbench.load.transport.sse import Content, events, stream_events
 
 
 def chunked(pieces: list[bytes], trailer: bytes = b"") -> bytes:
@@ -42,7 +42,9 @@ def test_dechunk_gives_the_content_back(pieces: list[bytes]) -> None:
 
 @given(
     texts=st.lists(
-        st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1, max_size=12), min_size=1, max_size=6
+        st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1, max_size=12),
+        min_size=1,
+        max_size=6,
     ),
     places=st.lists(st.integers(0, 600), max_size=20),
     crlf=st.booleans(),
@@ -58,19 +60,21 @@ def test_each_event_has_the_stamp_of_the_read_with_its_last_byte(
         last_bytes.append(len(raw) - 3)  # the chunk's own CRLF follows
     reads = cut(raw + b"0\r\n\r\n", places)
     ends = list(accumulate(len(read) for read in reads))
-    found = list(events(Content(reads, list(range(len(reads))), chunked=True)))
-    assert [event.data for event in found] == [text.encode() for text in texts]
-    assert [event.at_ns for event in found] == [bisect_right(ends, last) for last in last_bytes]
+    stamps = list(range(len(reads)))
+    found = list(events(Content(reads, stamps, chunked=True)))
+    assert list(stream_events(reads, stamps, chunked=True)) == found
+    assert [data for _, data in found] == [text.encode() for text in texts]
+    assert [at_ns for at_ns, _ in found] == [bisect_right(ends, last) for last in last_bytes]
 
 
 def test_an_event_without_its_blank_line_is_not_an_event() -> None:
     content = Content([b"data: a\n\ndata: b\n"], [1], chunked=False)
-    assert [event.data for event in events(content)] == [b"a"]
+    assert [data for _, data in events(content)] == [b"a"]
 
 
 def test_comments_are_events_without_data() -> None:
     content = Content([b": ping\n\ndata: a\ndata: b\n\n"], [1], chunked=False)
-    assert [event.data for event in events(content)] == [b"", b"a\nb"]
+    assert [data for _, data in events(content)] == [b"", b"a\nb"]
 
 
 @pytest.mark.parametrize("head", [b"SSH-2.0-x", b"HTTP/1.1 abc", b"HTTP/1.1 200 OK\r\nContent-Length: -1", b""])

@@ -12,7 +12,7 @@ from typing import Any
 
 from aifbench.load.transport.framing import FramingError
 from aifbench.load.transport.http import HttpAnswer
-from aifbench.load.transport.sse import Content, events
+from aifbench.load.transport.sse import stream_events
 
 
 @dataclass
@@ -60,13 +60,16 @@ def read_stream(answer: HttpAnswer) -> ChatAnswer:
         result.wrong("not-a-stream", f"content type {kind}: {b''.join(answer.reads)[:120]!r}")
         return result
     done = False
+    alike = _Alike()
+    stamps = result.event_ns
     try:
-        content = Content(answer.reads, answer.stamps, chunked=answer.chunked)
-        for event in events(content):
-            if event.data == b"[DONE]":
+        for at_ns, data in stream_events(answer.reads, answer.stamps, chunked=answer.chunked):
+            if alike.generates(data):
+                stamps.append(at_ns)
+            elif data == b"[DONE]":
                 done = True
-            elif event.data:
-                _take_event(result, event.at_ns, event.data)
+            elif data:
+                _take_event(result, at_ns, data, alike)
             else:
                 result.other_events += 1
     except FramingError as error:
@@ -78,7 +81,40 @@ def read_stream(answer: HttpAnswer) -> ChatAnswer:
     return result
 
 
-def _take_event(result: ChatAnswer, at_ns: int, data: bytes) -> None:
+class _Alike:
+    """Recognises events that are, but for their text, the same bytes as one that was read in full.
+
+    Streams repeat one envelope thousands of times. An event with the same beginning and end generates something if
+    text stands between; a `":` between them could only come from another key (in a text the quote is escaped), so
+    such an event is read in full.
+    """
+
+    def __init__(self) -> None:
+        self._before = b""
+        self._after = b""
+        self._least = 1 << 62
+
+    def learn(self, data: bytes, text: Any) -> None:
+        """`data` was found to hold the non-empty `text` as the content of its only choice, and nothing else."""
+        for ascii_only in (True, False):
+            word = json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode()
+            if data.count(word) == 1:
+                before, _, after = data.partition(word)
+                if before.endswith(b'"') and after.startswith(b'"'):
+                    self._before, self._after = before, after
+                    self._least = len(before) + len(after) + 1
+                    return
+
+    def generates(self, data: bytes) -> bool:
+        return (
+            len(data) >= self._least
+            and data.startswith(self._before)
+            and data.endswith(self._after)
+            and b'":' not in data[len(self._before) : -len(self._after)]
+        )
+
+
+def _take_event(result: ChatAnswer, at_ns: int, data: bytes, alike: _Alike) -> None:
     try:
         message = json.loads(data)
     except ValueError:
@@ -92,8 +128,12 @@ def _take_event(result: ChatAnswer, at_ns: int, data: bytes) -> None:
         return
     result.take_usage(message.get("usage"))
     generated = False
-    for choice in message.get("choices") or ():
-        some, answer = _payload(choice.get("delta"))
+    choices = message.get("choices") or ()
+    for choice in choices:
+        delta = choice.get("delta")
+        some, answer = _payload(delta)
+        if answer and len(choices) == 1 and isinstance(delta.get("content"), str) and not choice.get("finish_reason"):
+            alike.learn(data, delta["content"])
         generated = generated or some
         if answer and not result.answer_ns:
             result.answer_ns = at_ns
