@@ -93,9 +93,9 @@ def answered(probe: Probe) -> bool:
     return probe.kind == "none" or os.access(probe.path, os.W_OK)
 
 
-def launch(service: Service, folder: Path) -> Running:
+def launch(service: Service, folder: Path, ports: dict[str, int] | None = None) -> Running:
     """The process only; nothing is waited for."""
-    where = Where("127.0.0.1", str(folder), free_ports(service.ports))
+    where = Where("127.0.0.1", str(folder), ports or free_ports(service.ports))
     spec = service.process(where)
     assert spec is not None
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import tempfile
 import urllib.request
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from aifbench.errors import ServiceError
-from tests.services.live import Running, answered, launch, make, up
+from tests.services.live import Running, answered, free_ports, launch, make, up
 
 pytestmark = pytest.mark.live
 
@@ -174,6 +175,20 @@ def test_seaweedfs_checks_signatures_and_takes_several_buckets(tmp_path: Path) -
         assert keys["secret_key"] not in logs + json.dumps(facts)
         ended_cleanly(running, within_s=6)
         assert not list(Path(tempfile.gettempdir()).glob(f"seaweedfs-*-{running.where.ports['s3']}.sock"))
+
+
+@pytest.mark.parametrize("uses", ["llama.cpp", "chroma", "milvus-lite", "postgres", "seaweedfs"])
+def test_a_taken_port_is_explained(uses: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        one = make(uses)
+        ports = free_ports(one.ports) | {one.ports[0]: taken.getsockname()[1]}
+        running = launch(one, tmp_path, ports)
+        running.process.wait(timeout=30)
+    assert not running.group_left()
+    lines = ((tmp_path / "err").read_text() or (tmp_path / "out").read_text()).splitlines()
+    assert "port is taken" in one.explain(lines)
 
 
 def test_directory_is_made_by_its_probe_and_described(tmp_path: Path) -> None:

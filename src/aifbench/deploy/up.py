@@ -33,8 +33,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 QUOTED_LINES = 12
 EXEC_PROBE_WITHIN_S = 30.0
 _TAKEN = re.compile(
-    r"address (is )?already in use|EADDRINUSE|address in use|port \S+ is (already )?(in use|taken)|could ?n[o']t bind"
-    r"|could not bind|failed to bind|cannot bind",
+    r"address (is )?already in use|address \S+ is not available|EADDRINUSE|address in use"
+    r"|port \S+ is (already )?(in use|taken)|could ?n[o']t bind|could not bind|failed to bind|cannot bind",
     re.IGNORECASE,
 )
 

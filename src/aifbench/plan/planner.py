@@ -11,7 +11,7 @@ from typing import Any
 
 from aifbench.errors import Problem, RecipeError
 from aifbench.model.codec import content_hash
-from aifbench.model.plan import PLAN_SCHEMA, LoadPoint, Plan, Preparation, Stage
+from aifbench.model.plan import PLAN_SCHEMA, LoadPoint, Plan, PlannedService, Preparation, Stage
 from aifbench.plan.estimate import estimate
 from aifbench.plan.order import interleave
 from aifbench.plan.placing import Deployment, deployments, entries
@@ -19,7 +19,7 @@ from aifbench.plan.seeds import derive
 from aifbench.plan.settings import Setting, Settings
 from aifbench.recipe.resolved import Recipe, WorkloadEntry
 from aifbench.recipe.site import Site
-from aifbench.recipe.vocabulary import Vocabulary
+from aifbench.recipe.vocabulary import Vocabulary, offered
 
 MAX_POINTS = 10_000
 MAX_TRIALS = 100_000
@@ -115,7 +115,8 @@ class _Planner:
             number = self.offered[workload.name] = self.offered.get(workload.name, 0) + 1
             base = f"{workload.name}.{number}" if numbered else workload.name
             for name in workload.targets or ("",):
-                target = deployment.by_name[name].name if name else ""
+                service = deployment.by_name[name] if name else None
+                target = service.name if service else ""
                 point_id = f"{base}.{name}" if several else base
                 self.trials[point_id] = workload.trials
                 for trial in range(1, workload.trials + 1):
@@ -127,7 +128,7 @@ class _Planner:
                     target=target,
                     options=setting.options,
                     load=setting.load,
-                    preparation=self.preparation(workload, target, setting, preparations),
+                    preparation=self.preparation(workload, service, setting, preparations),
                     slo=workload.slo,
                     varied={**deployment.varied, **setting.varied, **({"target": name} if several else {})},
                 )
@@ -135,15 +136,16 @@ class _Planner:
     def preparation(
         self,
         workload: WorkloadEntry,
-        target: str,
+        service: PlannedService | None,
         setting: Setting,
         known: dict[tuple[str, str, str], Preparation],
     ) -> str:
         """The id of the preparation that the setting needs; made when no earlier setting of the stage needed it."""
+        target = service.name if service else ""
         wanted = self.vocabulary.workload(workload.uses).prepared_by
-        options: dict[str, Any] = {name: setting.options[name] for name in wanted if name in setting.options}
-        text = json.dumps(options, sort_keys=True)
-        key = (workload.name, target, text)
+        deciding: dict[str, Any] = {name: setting.options[name] for name in wanted if name in setting.options}
+        text = json.dumps(deciding, sort_keys=True)
+        key = (workload.name, target, text + json.dumps(self.further(workload, service, setting), sort_keys=True))
         if key not in known:
             number = self.prepared[workload.name] = self.prepared.get(workload.name, 0) + 1
             self.data_bytes += self.vocabulary.estimate_bytes(workload.uses, setting.options)
@@ -152,7 +154,16 @@ class _Planner:
                 workload=workload.name,
                 uses=workload.uses,
                 target=target,
-                options=options,
+                options=setting.options,
                 seed=derive(self.recipe.seed, f"{workload.name}/data/{text}"),
             )
         return known[key].id
+
+    def further(self, workload: WorkloadEntry, service: PlannedService | None, setting: Setting) -> dict[str, Any]:
+        """Options that decide the prepared data in this kind of target only; they do not enter the seed of the data."""
+        by_protocol = getattr(self.vocabulary.workload(workload.uses), "prepared_also_by", {})
+        if not by_protocol or service is None:
+            return {}
+        protocols = offered(self.vocabulary.service(service.uses), service.options)
+        names = {name for protocol in protocols for name in by_protocol.get(protocol, ())}
+        return {name: setting.options[name] for name in sorted(names) if name in setting.options}

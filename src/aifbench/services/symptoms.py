@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 KNOWN: tuple[tuple[str, str], ...] = (
     (
-        r"address already in use|bind: |could not bind|couldn't bind|failed to bind",
+        r"address already in use|address \S+ is not available|bind: |could not bind|couldn't bind|failed to bind",
         "a port is taken by another program: run again (free ports are chosen at each start), or stop that program",
     ),
     (r"model not found: |no such file.*\.gguf", "correct the service's `model`: a path of a GGUF file, or tiny-random"),
