@@ -36,10 +36,10 @@ class BlockPool:
         self._areas = []
         self._views: list[memoryview] = []
         self._sums: list[int] = []
-        random = Random(seed + file_base)
+        source = Random(seed + file_base)
         for _ in range(POOL_BLOCKS):
             area = memory(block_size)
-            area[:] = random.randbytes(block_size)
+            area[:] = source.randbytes(block_size)
             view = memoryview(area)
             self._areas.append(area)
             self._views.append(view)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from aifbench.clock import monotonic_ns, sleep_s, utc_now
+from aifbench.clock import sleep_s, utc_now
 from aifbench.errors import LoadError
-from aifbench.load.loop import Loop
 from aifbench.load.transport.address import parse
-from aifbench.load.transport.http import Buffers, HttpAnswer, HttpClient, HttpSlot
+from aifbench.load.transport.batch import exchange_all
+from aifbench.load.transport.http import Buffers, HttpAnswer
 from aifbench.load.transport.secret import from_attributes, read_secret_file, resolve
 from aifbench.model.operation import OK, Operation
 from aifbench.model.service import Endpoint
@@ -91,19 +91,21 @@ class S3:
 
         Raises LoadError for an answer that is neither a success nor one of `good`.
         """
-        waiting = [(build, number) for number, build in enumerate(requests)]
+        waiting = list(enumerate(requests))
         ended: dict[int, Operation] = {}
         for attempt in range(TRIES):
-            done = _Batch(self, waiting, bodyless=method == "HEAD").run()
+            done = exchange_all(
+                self.url, dict(waiting), at_once=AT_ONCE, bodyless=method == "HEAD", verify_tls=self.verify_tls
+            )
             failed = [
-                (build, number)
-                for build, number in waiting
+                (number, build)
+                for number, build in waiting
                 if done[number].status != OK and done[number].detail.status not in good
             ]
             ended |= done
-            fatal = [done[number] for _, number in failed if 300 <= done[number].detail.status < 500]
+            fatal = [done[number] for number, _ in failed if 300 <= done[number].detail.status < 500]
             if fatal or (failed and attempt == TRIES - 1):
-                self._raise((fatal or [done[failed[0][1]]])[0])
+                self._raise((fatal or [done[failed[0][0]]])[0])
             if not failed:
                 break
             waiting = failed
@@ -138,53 +140,6 @@ class S3:
             found += page
             if not token:
                 return found
-
-
-class _Batch:
-    """A number of exchanges over a few connections."""
-
-    def __init__(self, s3: S3, waiting: Sequence[tuple[Callable[[], Buffers], int]], *, bodyless: bool) -> None:
-        self._waiting = iter(waiting)
-        self._count = len(waiting)
-        self._ended: dict[int, Operation] = {}
-        self._loop = Loop()
-        self._built: dict[int, Callable[[], Buffers]] = {number: build for build, number in waiting}
-        self._client = HttpClient(
-            s3.url,
-            lambda operation: self._built[operation.seq](),
-            bodyless=lambda _: bodyless,
-            verify_tls=s3.verify_tls,
-        )
-
-    def run(self) -> dict[int, Operation]:
-        try:
-            slots = [self._client.open_slot(self._loop, self._on_done) for _ in range(min(AT_ONCE, self._count))]
-        except OSError as error:
-            raise LoadError(f"cannot connect to {self._client.address.host_header}: {error}") from error
-        for slot in slots:
-            self._later(slot)
-        if slots:
-            self._loop.run()
-        self._client.close()
-        self._loop.close()
-        return self._ended
-
-    def _later(self, slot: HttpSlot) -> None:
-        """Not from inside the slot's own callback, so that a thousand quick answers do not nest."""
-        self._loop.call_at(monotonic_ns(), lambda: self._next(slot))
-
-    def _next(self, slot: HttpSlot) -> None:
-        item = next(self._waiting, None)
-        if item is None:
-            if len(self._ended) == self._count:
-                self._loop.stop()
-            return
-        operation = Operation(item[1], "request", monotonic_ns())
-        slot.start(operation)
-
-    def _on_done(self, slot: Any, operation: Operation) -> None:
-        self._ended[operation.seq] = operation
-        self._later(slot)
 
 
 _NAMESPACE = re.compile(r"^\{[^}]*\}")
