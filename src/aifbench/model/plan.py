@@ -30,13 +30,17 @@ class PlannedService:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Data that one or more load points need in one target: loaded once, outside every measured window."""
+    """Data that one or more load points need in one target: loaded once, outside every measured window.
+
+    `options` are those of the first load point that needs it; the ones that the data depends on (`prepared_by`) are
+    the same for all of them.
+    """
 
     id: str
     workload: str
     uses: str
     target: str  # name of a PlannedService
-    options: Mapping[str, Any]  # only those that the workload says its data depends on
+    options: Mapping[str, Any]
     seed: int
 
 

@@ -13,9 +13,9 @@ from aifbench.model.options import SECRET, Options
 from aifbench.recipe.document import Document, Path, dotted, without_nothing
 from aifbench.recipe.explain import Mistake, key_names, mistakes, shown
 from aifbench.recipe.keys import LoadKeys, RecipeKeys, ServiceKeys, WorkloadKeys
-from aifbench.recipe.load_section import arrival_of, resolve, with_defaults
+from aifbench.recipe.load_section import LIST_IN_LIST, arrival_of, resolve, with_defaults
 from aifbench.recipe.resolved import Recipe, ServiceEntry, WorkloadEntry
-from aifbench.recipe.sweep import Axis, list_axes
+from aifbench.recipe.sweep import Axis, list_axes, nested_lists
 from aifbench.recipe.variation import first_values, vary
 from aifbench.recipe.vocabulary import ServiceKind, Vocabulary, WorkloadKind, fits, offered
 from aifbench.registry import unknown
@@ -173,8 +173,13 @@ class _Checker:
         """Matrix axes first, then the lists in the order in which they were written."""
         axes = list(self.axes.get((str(above[0]), str(above[1])), ()))
         based = first_values(own, axes)
+        varied = {axis.path for axis in axes}
         for model in models:
-            axes += [Axis(axis.path, axis.values, (*above, *axis.source)) for axis in list_axes(model, based, ())]
+            axes += [
+                Axis(axis.path, axis.values, (*above, *axis.source))
+                for axis in list_axes(model, based, ())
+                if axis.path not in varied
+            ]
         for axis in axes:
             if len(axis.values) > MAX_VALUES:
                 message = f"got {len(axis.values):,} values, expected at most {MAX_VALUES:,}"
@@ -238,8 +243,8 @@ class _Checker:
         known = self.vocabulary.arrival_names
         found: list[type[Options]] = []
         for kind in kinds if isinstance(kinds, list) else [kinds]:
-            if kind in known:
-                found.append(self.vocabulary.shape_keys(str(kind)))  # noqa: PERF401 - the condition reads better so
+            if isinstance(kind, str) and kind in known:
+                found.append(self.vocabulary.shape_keys(kind))  # noqa: PERF401 - the condition reads better so
         return found
 
     def slo(self, above: Path, common: WorkloadKeys | None, kind: WorkloadKind) -> None:
@@ -337,7 +342,7 @@ def workload_mistakes(kind: WorkloadKind, raw: Mapping[str, Any], vocabulary: Vo
 
 
 def _options_mistakes(model: type[Options], raw: Mapping[str, Any], also_known: Sequence[str]) -> list[Mistake]:
-    nested = [Mistake(axis.path, "got a list inside a list, expected one value") for axis in list_axes(model, raw, ())]
+    nested = [Mistake(path, LIST_IN_LIST) for path in nested_lists(model, raw)]
     if nested:
         return nested
     try:

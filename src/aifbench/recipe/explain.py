@@ -168,7 +168,6 @@ _EXPECTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "float_parsing": lambda _: "a number",
     "finite_number": lambda _: "a finite number",
     "string_type": lambda _: "text",
-    "string_sub_type": lambda _: "text",
     "bool_type": lambda _: "true or false",
     "bool_parsing": lambda _: "true or false",
     "none_required": lambda _: "nothing",

@@ -7,7 +7,7 @@ from typing import Any
 
 from aifbench.errors import AifbenchError
 from aifbench.model.options import Options
-from aifbench.recipe.keys import LoadKeys, RecipeKeys, ServiceKeys, WorkloadKeys
+from aifbench.recipe.keys import NAME_PATTERN, LoadKeys, RecipeKeys, ServiceKeys, WorkloadKeys
 from aifbench.recipe.vocabulary import Names, Vocabulary
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,7 +26,7 @@ def schema(vocabulary: Vocabulary) -> dict[str, Any]:
     workload_keys["load"] = _load(vocabulary, whole, str(workload_keys["load"].get("description", "")))
     workloads = _kinds(vocabulary.workloads, whole, workload_keys, "workload")
     for group, entry in (("services", services), ("workloads", workloads)):
-        top[group] |= {"propertyNames": top[group].get("propertyNames", {}), "additionalProperties": entry}
+        top[group] = _named(entry, str(top[group].get("description", "")))
     complete = {"additionalProperties": {"required": ["uses"]}}
     return {
         "$schema": DIALECT,
@@ -37,6 +37,16 @@ def schema(vocabulary: Vocabulary) -> dict[str, Any]:
         "if": {"not": {"required": ["include"]}},
         "then": {"required": ["workloads"], "properties": {"services": complete, "workloads": complete}},
         "$defs": whole.definitions,
+    }
+
+
+def _named(entry: dict[str, Any], description: str) -> dict[str, Any]:
+    """A mapping from names of the user's choice to entries."""
+    return {
+        "description": description,
+        "type": "object",
+        "propertyNames": {"pattern": NAME_PATTERN},
+        "additionalProperties": entry,
     }
 
 

@@ -8,9 +8,8 @@ from pydantic import Field
 
 from aifbench.model.options import Count, Duration, Options, Rate, Sweep, Whole
 
-Name = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60, description="letters, digits, - and _")
-]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60, description="letters, digits, - and _")]
 Trials = Annotated[Count, Field(le=1000)]
 Matrix = dict[str, Annotated[list[Any], Field(min_length=1, max_length=10_000)]]
 

@@ -13,10 +13,12 @@ from aifbench.model.load import Load
 from aifbench.model.options import Options
 from aifbench.recipe.explain import Mistake, key_names, mistakes, shown
 from aifbench.recipe.keys import DEFAULT_DURATION_S, DEFAULT_WARMUP_S, LONGEST_S, LoadKeys
+from aifbench.recipe.sweep import nested_lists
 from aifbench.recipe.vocabulary import Vocabulary
 from aifbench.registry import unknown
 
 CLOSED = "closed"
+LIST_IN_LIST = "got a list inside a list, expected one value"
 _OWN_KEYS = frozenset(key_names(LoadKeys))
 MAX_USERS = 1_000_000
 MAX_OPERATIONS = 1_000_000_000
@@ -76,6 +78,9 @@ def resolve(load: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[Load | Non
 
 
 def _validated(model: type[Options], raw: Mapping[str, Any]) -> tuple[Options | None, list[Mistake]]:
+    nested = [Mistake(path, LIST_IN_LIST) for path in nested_lists(model, raw)]
+    if nested:
+        return None, nested
     try:
         return model.model_validate(raw), []
     except ValidationError as error:
@@ -161,7 +166,7 @@ def _impossible(keys: LoadKeys) -> Iterator[Mistake]:
     plain = dict(keys)
     counted = plain["operations"] is not None
     duration = _or(plain["duration"], LONGEST_S if counted else DEFAULT_DURATION_S)
-    warmup = _or(plain["warmup"], 0.0)
+    warmup = _or(plain["warmup"], 0.0 if counted else DEFAULT_WARMUP_S)
     if duration == 0:
         yield Mistake(("duration",), "got 0, expected a duration above 0: nothing would be measured")
         return

@@ -62,7 +62,7 @@ def check(document: Document, executors: Sequence[str] = ()) -> Site:
     if executors and isinstance(executor, str) and executor not in executors:
         problems.append(document.problem(("executor",), unknown("executor", executor, executors)))
     if problems or keys is None:
-        raise RecipeError(problems)
+        raise RecipeError(sorted(problems, key=lambda one: (one.line, one.column)))
     stem = PurePath(document.file).stem
     return Site(keys.name or stem, keys.executor, keys.options, tuple(keys.env), keys.runs, tuple(keys.cpus))
 

@@ -48,6 +48,11 @@ def list_axes(model: type[BaseModel], raw: Mapping[str, Any], path: Path) -> Ite
             yield from list_axes(below, value, (*path, key))
 
 
+def nested_lists(model: type[BaseModel], raw: Mapping[str, Any]) -> list[Path]:
+    """Sweeping fields that still hold a list although every axis has been given one value."""
+    return [axis.path for axis in list_axes(model, raw, ()) if axis.values]
+
+
 def put(data: Mapping[str, Any], path: Path, value: Any) -> dict[str, Any]:
     """The data with another value at `path`; what lies on other paths is shared, not copied."""
     key = str(path[0])
