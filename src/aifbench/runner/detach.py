@@ -37,11 +37,13 @@ def detach(folder: RunFolder, argv: Sequence[str], executor: Executor, clock: Cl
         grace_s=120.0,
     )
     note_environment(folder, plan)
+    before = _attempts(folder)
     handle = executor.submit(spec)
     deadline = clock.now_ns() + round(_START_S * NS_PER_S)
-    while fold(folder.read_journal().events).status == "created":
+    while _attempts(folder) == before:
         status = executor.status([handle])[0]
         if status.ended or clock.now_ns() > deadline:
+            executor.stop([handle], 0.0)
             raise ExecutorError(
                 f"the controller did not begin ({status.describe()})",
                 where=folder.id,
@@ -50,6 +52,10 @@ def detach(folder: RunFolder, argv: Sequence[str], executor: Executor, clock: Cl
             )
         clock.sleep_s(_POLL_S)
     return handle
+
+
+def _attempts(folder: RunFolder) -> int:
+    return fold(folder.read_journal().events).attempts
 
 
 def secrets_of(plan: Plan) -> tuple[str, ...]:

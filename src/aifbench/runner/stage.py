@@ -5,6 +5,8 @@ What failed is written down and the rest goes on; only a store that cannot be wr
 
 from __future__ import annotations
 
+import contextlib
+
 from aifbench.errors import AifbenchError, ExitCode, StoreError
 from aifbench.executors.base import Executor
 from aifbench.load.job import PrepareJob, TrialJob
@@ -17,7 +19,7 @@ from aifbench.runner.interrupts import BrokenOff
 from aifbench.runner.recorder import Tick
 from aifbench.runner.services import StageServices
 from aifbench.runner.steps import Watch
-from aifbench.store.files import guarded
+from aifbench.store.files import guarded, read_json
 
 
 def run_stage(run: RunContext, stage: Stage) -> None:
@@ -118,12 +120,24 @@ class _StageWork:
                 "trial-interrupted", trial=trial.id, point=trial.point, problems=list(outcome.problems)
             )
             raise BrokenOff
+        codes = self._worker_codes(trial)
+        if ExitCode.STORE in codes:  # the trial is left undone: it can be repeated when there is room again
+            raise StoreError("; ".join(outcome.problems), where=trial.id)
         gone = self._services.gone(point.target, now=True)
         problems = list(dict.fromkeys([*([gone[0]] if gone else []), *outcome.problems]))
         if problems:
-            self._fail_trial(trial, "; ".join(problems), gone[1] if gone else int(ExitCode.LOAD))
+            self._fail_trial(trial, "; ".join(problems), gone[1] if gone else next(iter(codes), int(ExitCode.LOAD)))
         else:
             self._run.recorder.record("trial-finished", trial=trial.id, point=trial.point)
+
+    def _worker_codes(self, trial: Trial) -> list[int]:
+        """The exit codes that workers gave with the errors in their reports."""
+        found = []
+        for path in sorted(self._run.folder.control(trial.id).glob("report-*.json")):
+            with contextlib.suppress(StoreError):
+                if (code := read_json(path).get("exit_code")) is not None:
+                    found.append(int(code))
+        return found
 
     def _fail_trial(self, trial: Trial, reason: str, code: int) -> None:
         self._run.recorder.record("trial-failed", trial=trial.id, point=trial.point, reason=reason, code=int(code))
