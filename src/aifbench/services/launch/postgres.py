@@ -55,7 +55,7 @@ def make_cluster(bin_folder: Path, data: Path, user: str, password_file: Path, e
 
 def clear_unfinished(data: Path, progress: Path) -> None:
     """Empty a data directory whose making was cut short; only one that our own record says was empty before."""
-    if progress.exists() and progress.read_text(encoding="ascii") == MAKING:
+    if progress.exists() and progress.read_text(encoding="utf-8") == MAKING:
         for entry in data.iterdir():
             if entry.is_dir():
                 shutil.rmtree(entry)
@@ -104,7 +104,7 @@ def main() -> None:
     env = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
     if fresh:
         make_cluster(bin_folder, data, given.user, password_file, env)
-        progress.write_text("made", encoding="ascii")
+        progress.write_text("made", encoding="utf-8")
     if given.host not in _LOOPBACK:
         admit_network(data)
     argv = server_argv(bin_folder, data, given.host, given.port, given.settings)

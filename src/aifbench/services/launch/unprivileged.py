@@ -25,9 +25,9 @@ def enter_user_namespace() -> str:
     if libc.unshare(_CLONE_NEWUSER) != 0:
         return os.strerror(ctypes.get_errno())
     try:
-        Path("/proc/self/setgroups").write_text("deny", encoding="ascii")
-        Path("/proc/self/uid_map").write_text(f"{NOBODY} {user} 1", encoding="ascii")
-        Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1", encoding="ascii")
+        Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+        Path("/proc/self/uid_map").write_text(f"{NOBODY} {user} 1", encoding="utf-8")
+        Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1", encoding="utf-8")
     except OSError as error:
         return str(error)
     return "" if os.geteuid() == NOBODY else "the mapping of users had no effect"
