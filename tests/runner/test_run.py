@@ -19,6 +19,7 @@ from aifbench.store.folder import RunFolder
 from aifbench.store.journal import Event, Journal
 from tests.runner.world import FakeSteps, driving, new_machine
 from tests.store.plans import small_plan
+from tests.store.test_files import in_child
 
 
 def run(tmp_path: Path, machine: FakeMachine, *, steps: FakeSteps | None = None, stages: int = 1) -> Outcome:
@@ -213,6 +214,21 @@ def test_a_full_disk_ends_the_run_with_nothing_running_and_it_can_go_on_later(
     monkeypatch.undo()
     folder = RunFolder(next((tmp_path / "runs").iterdir()))
     assert resume(folder, driving(new_machine(), tmp_path)).exit_code == ExitCode.GOOD
+
+
+def test_a_run_folder_that_may_not_be_written_is_refused_with_its_name(tmp_path: Path) -> None:
+    folder = _stopped_after(tmp_path, lambda event: event.kind == "trial-finished")
+    before = folder.events.read_bytes()
+    for path in (folder.path, *folder.path.parents[:4]):
+        path.chmod(0o555)
+    folder.lock.chmod(0o444)
+    text = in_child(lambda: _resume(folder), uid=65534)
+    assert f"{folder.lock}: cannot lock: permission denied" in text
+    assert folder.events.read_bytes() == before
+
+
+def _resume(folder: RunFolder) -> None:
+    resume(folder, driving(new_machine(), folder.path))
 
 
 def test_an_index_that_cannot_be_written_is_a_problem_not_a_failure(tmp_path: Path) -> None:
