@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -172,11 +173,20 @@ def test_ten_thousand_points_resolve_each_load_and_each_group_of_options_once(
     many = "[" + ", ".join(str(n) for n in range(1, 101)) + "]"
     made = checked(tmp_path, with_chat("target: llm", f"tokens: {many}", f"load: {{concurrency: {many}}}", "trials: 1"))
     calls: list[str] = []
-    resolve, options_of = settings.resolve, settings.options_of
-    monkeypatch.setattr(settings, "resolve", lambda *given: (calls.append("load"), resolve(*given))[1])
-    monkeypatch.setattr(settings, "options_of", lambda *given: (calls.append("options"), options_of(*given))[1])
+
+    def counted(name: str) -> None:
+        real: Callable[..., object] = getattr(settings, name)
+
+        def call(*given: object) -> object:
+            calls.append(name)
+            return real(*given)
+
+        monkeypatch.setattr(settings, name, call)
+
+    counted("resolve")
+    counted("options_of")
     assert plan.make(made, SITE, WORDS).estimate.points == 10_000
-    assert (calls.count("load"), calls.count("options")) == (100, 100)
+    assert (calls.count("resolve"), calls.count("options_of")) == (100, 100)
 
 
 def test_a_plan_survives_being_stored(tmp_path: Path) -> None:
