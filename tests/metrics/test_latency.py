@@ -94,6 +94,12 @@ def test_several_kinds_of_operation_are_also_given_apart() -> None:
     assert "get.schedule_lag_p50" not in found
 
 
+def test_warm_up_is_in_no_number_of_a_single_kind_of_operation() -> None:
+    rows = [Row(10 * i, 10 * i, 10 * i + 2, op="put" if i % 2 else "get") for i in range(20)]
+    found = metrics([Row(0, 0, 900, op="get", phase="warmup"), *rows])
+    assert (found["get.response_time_max"].value, found["get.response_time_max"].n) == (0.002, 10)
+
+
 def test_connect_times_come_from_the_workers_and_are_n_a_without() -> None:
     rows = [Row(i, i, i + 1) for i in range(6)]
     found = metrics(rows, connect_s=[0.001, 0.002, 0.003, 0.004, 0.005, 0.006])

@@ -60,6 +60,32 @@ def test_trials_that_are_missing_are_said() -> None:
     assert point_of([10], planned=1).findings == ()
 
 
+def test_an_invariant_that_does_not_hold_after_the_load_makes_a_load_point_invalid() -> None:
+    where = point()
+    trial = evaluate_trial(where, trials_of("p", 1)[0], samples(users(1, 10, 20)), "sql")
+
+    def after(held: bool | None) -> PointResult:
+        return evaluate_point(where, "sql", [trial], check={"invariants": {"sum of balances = sum of history": held}})
+
+    assert after(True).validity is Validity.VALID
+    assert after(None).findings == ()
+    assert (after(False).validity, after(False).findings[0].code) == (Validity.INVALID, "invariant")
+    assert "sum of balances = sum of history" in after(False).findings[0].text
+
+
+def test_a_busy_worker_is_no_fault_where_the_target_answers_inside_it() -> None:
+    def load_samples(_: LoadPoint, __: Trial) -> Samples:
+        return samples(users(1, 10, 20), cpu_s=1.0, window_wall_s=1.0)
+
+    def codes(uses: str) -> set[str]:
+        services = [PlannedService("t", uses, {}, "local", 1.0)]
+        run = evaluate_run(plan([point()], 1, services), FACTS, {"some": "vector"}, load_samples)
+        return {finding.code for finding in run.points[0].findings}
+
+    assert "worker-cpu" in codes("chroma")
+    assert "worker-cpu" not in codes("faiss")
+
+
 def plan(points: Sequence[LoadPoint], trials: int, services: Sequence[PlannedService] = ()) -> Plan:
     stage = Stage("s1", tuple(services), (), tuple(points), tuple(t for p in points for t in trials_of(p.id, trials)))
     return Plan(1, "demo", "local", "local", 1, "sha256:1", (stage,), Estimate(1, None, None, len(points), trials))

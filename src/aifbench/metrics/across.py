@@ -12,13 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from aifbench.metrics.vector import CurvePoint, efficiency, fixed_recall_metrics
+from aifbench.metrics.vector import IN_PROCESS_SERVICES, CurvePoint, efficiency, fixed_recall_metrics
 from aifbench.model.load import Load
 from aifbench.model.plan import Plan
 from aifbench.model.result import Metric, PointResult, Validity
-
-BOUND_SERVICES = ("faiss",)
-"""Catalogue names of services that answer inside the client's process: what no database can beat."""
 
 
 def recall_curves(plan: Plan, points: Sequence[PointResult]) -> tuple[list[PointResult], Mapping[str, Any]]:
@@ -28,7 +25,7 @@ def recall_curves(plan: Plan, points: Sequence[PointResult]) -> tuple[list[Point
     the only curve of an in-process target where none has the same load.
     """
     loads = {point.id: point.load for point in plan.points()}
-    bounds = {service.name for stage in plan.stages for service in stage.services if service.uses in BOUND_SERVICES}
+    bounds = in_process_targets(plan)
     curves: dict[tuple[str, str, str], list[CurvePoint]] = {}
     for point in points:
         if (placed := _placed(point)) is not None and point.validity is not Validity.INVALID:
@@ -37,6 +34,11 @@ def recall_curves(plan: Plan, points: Sequence[PointResult]) -> tuple[list[Point
     if not curves:
         return finished, {}
     return finished, {"recall_qps": [_as_data(*key, members) for key, members in curves.items()]}
+
+
+def in_process_targets(plan: Plan) -> set[str]:
+    """Names of the targets that answer inside the worker's process."""
+    return {item.name for stage in plan.stages for item in stage.services if item.uses in IN_PROCESS_SERVICES}
 
 
 def _placed(point: PointResult) -> CurvePoint | None:

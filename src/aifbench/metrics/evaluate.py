@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from aifbench.metrics.across import recall_curves
+from aifbench.metrics.across import in_process_targets, recall_curves
 from aifbench.metrics.bootstrap import Blocks, cut, over_trials
 from aifbench.metrics.checks import common_findings, counts
 from aifbench.metrics.columns import Operations
@@ -18,7 +18,7 @@ from aifbench.metrics.rates import error_rate, rates, throughput
 from aifbench.metrics.series import common_series, plain
 from aifbench.metrics.slo import Slo, judge, limits, parse_slo
 from aifbench.metrics.spread import Values, by_name, summarise
-from aifbench.metrics.validity import worst
+from aifbench.metrics.validity import invariants, worst
 from aifbench.metrics.view import View
 from aifbench.metrics.window import Window, common_window, instants
 from aifbench.model.plan import LoadPoint, Plan, Trial
@@ -58,16 +58,22 @@ def evaluate_trial(point: LoadPoint, trial: Trial, samples: Samples, family: str
 
 
 def measure_trial(
-    point: LoadPoint, trial: Trial, samples: Samples, family: str, end: TrialEnd = ("finished", "")
+    point: LoadPoint,
+    trial: Trial,
+    samples: Samples,
+    family: str,
+    end: TrialEnd = ("finished", ""),
+    *,
+    in_process: bool = False,
 ) -> Measured:
-    """The same with what the interval over trials needs."""
+    """The same with what the interval over trials needs. `in_process`: the target answers inside the workers."""
     slos = _slos(point, family)
     view = view_of(point, samples, slos, family)
     kind = family_of(family)
     values = [*latency_values(view), *kind.values(view)]
     metrics = _metrics(view, kind, values, slos)
     findings = [
-        *common_findings(view, samples, generator_is_target=kind.generator_is_target),
+        *common_findings(view, samples, generator_is_target=kind.generator_is_target or in_process),
         *kind.findings(view),
     ]
     status, reason = end
@@ -93,7 +99,7 @@ def view_of(point: LoadPoint, samples: Samples, slos: Sequence[Slo], family: str
     operations = Operations(samples.table)
     when = instants(samples.workers, point.load, operations)
     window = common_window(operations, when.warmup_end_ns)
-    return View(operations, point.load, when, window, samples.workers, limits(slos, family))
+    return View(operations, point.load, when, window, samples.workers, limits(slos, family), point.options)
 
 
 def _slos(point: LoadPoint, family: str) -> list[Slo]:
@@ -149,11 +155,13 @@ def evaluate_point(
     trials: Sequence[TrialResult],
     blocks: Sequence[Mapping[str, Blocks | None]] = (),
     planned: int | None = None,
+    check: Mapping[str, Any] | None = None,
 ) -> PointResult:
     """Medians over trials with intervals, SLO verdicts on them, and the findings of all trials together.
 
     `blocks` belongs to `trials`, in order; without it intervals are drawn from the trials alone. A trial that failed
-    or was interrupted gives no number. `planned` trials are expected.
+    or was interrupted gives no number. `planned` trials are expected. `check` is what the workload found in the data
+    after the last trial (`invariants`: sentence → held).
     """
     used = [index for index, trial in enumerate(trials) if trial.status == "finished" and trial.metrics]
     kept = [trials[index] for index in used]
@@ -166,7 +174,9 @@ def evaluate_point(
         unit = next(metric.unit for metric in having if metric is not None)
         absent = Metric(name, unit, None, reason="no such operation in this trial")
         metrics[name] = over_trials(name, unit, [metric or absent for metric in having], per_spread)
-    findings = (*_missing_trials(len(kept), planned), *together(trials))
+    after = invariants((check or {}).get("invariants") or {})
+    wrong_after = (after,) if after is not None and after.verdict is not Validity.VALID else ()
+    findings = (*_missing_trials(len(kept), planned), *wrong_after, *together(trials))
     return PointResult(
         point=point.id,
         workload=point.workload,
@@ -208,7 +218,10 @@ def together(trials: Sequence[TrialResult]) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a run's result says beside its numbers; all of it plain JSON from the run folder."""
+    """What a run's result says beside its numbers; all of it plain JSON from the run folder.
+
+    `checks` maps a preparation's id to what its workload's `check` said after the last trial.
+    """
 
     run: str
     status: Literal["finished", "failed", "interrupted", "running"]
@@ -219,6 +232,7 @@ class RunFacts:
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def evaluate_run(
@@ -234,17 +248,26 @@ def evaluate_run(
     ended (missing: it finished, when it has samples). The samples of one trial at a time are in memory.
     """
     points = []
+    inside = in_process_targets(plan)
     for stage in plan.stages:
         for point in stage.points:
             planned = [trial for trial in stage.trials if trial.point == point.id]
             family = families[point.uses]
             measured = [
-                _measure(point, trial, load_samples(point, trial), family, (ends or {}).get(trial.id))
+                _measure(
+                    point,
+                    trial,
+                    load_samples(point, trial),
+                    family,
+                    (ends or {}).get(trial.id),
+                    in_process=point.target in inside,
+                )
                 for trial in sorted(planned, key=lambda trial: trial.number)
             ]
             results = [item.result for item in measured]
             blocks = [item.blocks for item in measured]
-            points.append(evaluate_point(point, family, results, blocks, len(planned)))
+            check = facts.checks.get(point.preparation)
+            points.append(evaluate_point(point, family, results, blocks, len(planned), check))
     points, across = recall_curves(plan, points)
     return RunResult(
         schema=RESULT_SCHEMA,
@@ -264,11 +287,13 @@ def evaluate_run(
     )
 
 
-def _measure(point: LoadPoint, trial: Trial, samples: Samples | None, family: str, end: TrialEnd | None) -> Measured:
+def _measure(
+    point: LoadPoint, trial: Trial, samples: Samples | None, family: str, end: TrialEnd | None, *, in_process: bool
+) -> Measured:
     if samples is None or (samples.table.num_rows == 0 and not samples.workers):
         problems = "; ".join(samples.problems) if samples is not None else ""
         return Measured(absent_trial(trial, end or ("failed", problems or "the trial was not done")))
-    return measure_trial(point, trial, samples, family, end or ("finished", ""))
+    return measure_trial(point, trial, samples, family, end or ("finished", ""), in_process=in_process)
 
 
 def declarations_of(points: Sequence[PointResult]) -> dict[str, Declaration]:

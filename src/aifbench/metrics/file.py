@@ -1,7 +1,7 @@
 """File storage: bandwidth, operations per second, and how much of it reached the device.
 
 Bytes come from the columns `bytes_in` (read) and `bytes_out` (written); the clients' facts `device_read_bytes` and
-`device_write_bytes` say what the block device did meanwhile.
+`device_write_bytes` say what the block device did for the workers meanwhile. `fsync_ns` is a duration.
 
 Where an operation is one run of a tool (fio), the tool's own columns `read_bandwidth`, `write_bandwidth` (bytes/s),
 `read_iops` and `write_iops` hold, since its start-up and layout are not file I/O: the mean over runs × runs side by
@@ -18,7 +18,7 @@ from aifbench.metrics.columns import MISSING, Floats
 from aifbench.metrics.command import printed_values
 from aifbench.metrics.family import Family
 from aifbench.metrics.rates import sum_per_second, throughput
-from aifbench.metrics.spread import NOTHING_SUCCEEDED, Values, mean
+from aifbench.metrics.spread import NOTHING_SUCCEEDED, Values, durations, mean, of_successes
 from aifbench.metrics.validity import by_limits
 from aifbench.metrics.view import View
 from aifbench.model.result import Finding, Metric
@@ -31,7 +31,10 @@ class File(Family):
 
     def values(self, view: View) -> Sequence[Values]:
         names = view.operations.table.column_names
-        return printed_values(view, [name for name in names if "_latency_ns" in name])
+        fsync = durations(
+            "fsync", of_successes(view.operations, view.operations.integers("fsync_ns")), "nothing was synced"
+        )
+        return [fsync, *printed_values(view, [name for name in names if "_latency_ns" in name])]
 
     def numbers(self, view: View, metrics: Mapping[str, Metric]) -> Sequence[Metric]:
         operations = view.operations

@@ -104,7 +104,7 @@ SPREADS: dict[str, tuple[Spread, ...]] = {
             per_operation=True,
         ),
     ),
-    "file": (),
+    "file": (Spread("fsync", "s", "lower", "time that the fsync inside a write took", _OWN),),
     "command": (),
 }
 
@@ -186,6 +186,7 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
     "vector": (
         Declaration("qps", "1/s", "higher", "successful searches that ended in the window ÷ window", _ANN),
         Declaration("short_answers_share", "share", "lower", "share of searches that returned fewer than k ids", _OWN),
+        Declaration("duplicate_answers_share", "share", "lower", "share of searches with an id more than once", _OWN),
     ),
     "sql": (
         Declaration("tps", "1/s", "higher", "committed transactions ÷ window, without connecting", _PGBENCH),
@@ -274,10 +275,12 @@ PREPARATION: dict[str, tuple[Declaration, ...]] = {
     "sql": (
         Declaration("rows", "count", "neither", "rows loaded", _PGBENCH),
         Declaration("insert_rate", "1/s", "higher", "rows loaded ÷ time to load them", _PGBENCH),
+        Declaration("vacuum_time", "s", "lower", "time of the vacuum after loading", _PGBENCH),
         Declaration("index_build_time", "s", "lower", "time to build the primary keys", _PGBENCH),
     ),
     "object": (
         Declaration("objects", "count", "neither", "objects put before the load", _OWN),
+        Declaration("bytes", "bytes", "neither", "bytes of objects put before the load", _OWN),
         Declaration("insert_rate", "1/s", "higher", "objects put ÷ time to put them", _OWN),
         Declaration("insert_bandwidth", "bytes/s", "higher", "bytes of objects put ÷ time to put them", _OWN),
     ),

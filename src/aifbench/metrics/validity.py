@@ -206,6 +206,17 @@ def few_samples(successes: int) -> Finding:
     return finding("few-samples", verdict, text)
 
 
+def invariants(held: Mapping[str, bool | None]) -> Finding | None:
+    """Sentences about the data that must still be true after the load; None: not checked."""
+    checked = {sentence: true for sentence, true in held.items() if true is not None}
+    if not checked:
+        return None
+    broken = [sentence for sentence, true in checked.items() if not true]
+    if broken:
+        return finding("invariant", Validity.INVALID, f"not true after the load: {'; '.join(broken)}")
+    return finding("invariant", Validity.VALID, f"true after the load: {'; '.join(checked)}")
+
+
 def drift_latency(first: tuple[float, float, float], last: tuple[float, float, float]) -> Finding:
     """Median with its 95 % interval in the first and the last third; overlapping intervals are no drift."""
     apart = first[2] < last[1] or last[2] < first[1]

@@ -1,7 +1,7 @@
 """Vector search: recall per query, queries per second, and QPS at fixed recall along a curve of load points.
 
 Columns read: `recall`, `strict_recall` (0 to 1, from recomputed distances, checked off the timed path), `returned`
-(ids in the answer) and `k` (ids asked for).
+(ids in the answer) and `duplicates` (ids that it holds again). The option `k` is the number of ids asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from aifbench.metrics.columns import Floats, Operations
+from aifbench.metrics.columns import Floats, Mask, Operations
 from aifbench.metrics.family import Family
 from aifbench.metrics.rates import share, throughput
 from aifbench.metrics.spread import Values, numbers
@@ -20,6 +20,8 @@ from aifbench.metrics.view import View
 from aifbench.model.result import Metric
 
 FIXED_RECALLS = (0.90, 0.95, 0.99)
+IN_PROCESS_SERVICES = ("faiss",)
+"""Catalogue names of services that answer inside the worker's process: what no database can beat."""
 NO_RECALL = "the samples have no recall"
 
 
@@ -30,12 +32,22 @@ class Vector(Family):
     def numbers(self, view: View, metrics: Mapping[str, Metric]) -> Sequence[Metric]:
         operations = view.operations
         steady = operations.steady & operations.ok
-        returned, wanted = operations.floats("returned"), operations.floats("k")
-        known = steady & ~np.isnan(returned) & ~np.isnan(wanted)
+        wanted = view.options.get("k")
+        returned = operations.floats("returned") if isinstance(wanted, int) else np.full(operations.count, np.nan)
+        again = operations.floats("duplicates")
         with np.errstate(invalid="ignore"):
-            short = int((known & (returned < wanted)).sum())
-        reason = "the samples do not say how many ids were asked for and returned"
-        return [throughput(view, "qps"), share("short_answers_share", short, int(known.sum()), reason)]
+            short = returned < (wanted or 0)
+        return [
+            throughput(view, "qps"),
+            _share("short_answers_share", steady, returned, short),
+            _share("duplicate_answers_share", steady, again, again > 0),
+        ]
+
+
+def _share(name: str, steady: Mask, column: Floats, bad: Mask) -> Metric:
+    known = steady & ~np.isnan(column)
+    reason = "the samples do not tell, or no search succeeded in the steady phase"
+    return share(name, int((known & bad).sum()), int(known.sum()), reason)
 
 
 def _of_successes(operations: Operations, name: str) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aifbench.metrics.columns import Operations
@@ -20,6 +20,7 @@ class View:
     window: Window | NoWindow
     workers: tuple[Mapping[str, Any], ...]
     limits: tuple[Limit, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)  # the load point's
 
     def facts(self, name: str) -> list[Any]:
         """What the workers' clients reported under this name, where they did."""
