@@ -14,6 +14,7 @@ def test_every_key_of_every_model_is_in_the_reference() -> None:
 def test_a_row_has_type_default_and_meaning() -> None:
     assert "| `threads` ↔ | whole number | `1` | threads that compute |" in recipe.reference(WORDS)
     assert "| `duration` ↔ | duration | – | Length of the measured load" in recipe.reference(WORDS)
+    assert "| `ready_timeout` | duration | `120s` |" in recipe.reference(WORDS)
     assert "| `bytes` ↔ | size | required | size of an object |" in recipe.reference(WORDS)
 
 

@@ -41,23 +41,24 @@ def _rows(
     fields = {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
     required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
-        default = "required" if name in required else _shown(field.get("default"))
         text = field.get("description") or next(
             (part["description"] for part in _parts(field) if "description" in part), ""
         )
         swept = name in fields and field_sweeps(fields[name])
-        yield KeyRow(
-            prefix + name, type_words(field, definitions, one=swept), default, " ".join(str(text).split()), swept
-        )
+        kind = type_words(field, definitions, one=swept)
+        default = "required" if name in required else _shown(field.get("default"), kind)
+        yield KeyRow(prefix + name, kind, default, " ".join(str(text).split()), swept)
         reference = _reference(field)
         if reference and reference not in above:
             below = below_model(fields[name].annotation) if name in fields else None
             yield from _rows(definitions[reference], definitions, f"{prefix}{name}.", above | {reference}, below)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, kind: str) -> str:
     if value is None or value == "":
         return "–"
+    if kind == "duration" and isinstance(value, int | float):
+        return f"{value:g}s"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
