@@ -59,7 +59,7 @@ def command_page(path: tuple[str, ...], command: click.Command) -> Iterator[str]
         return
     context = click.Context(command, info_name=f"aifbench {' '.join(path)}")
     usage = " ".join(command.collect_usage_pieces(context))
-    yield from (f"### aifbench {' '.join(path)}", "", (command.help or "").replace("\b\n", ""), "")
+    yield from (f"### aifbench {' '.join(path)}", "", inspect.cleandoc(command.help or "").replace("\b\n", ""), "")
     yield from ("```", f"aifbench {' '.join(path)} {usage}", "```", "")
     records = [option.get_help_record(context) for option in command.params if isinstance(option, click.Option)]
     rows = [(f"`{names}`", " ".join(text.split())) for names, text in filter(None, records)]
@@ -80,7 +80,7 @@ def recipe() -> Iterator[str]:
 def catalogue() -> Iterator[str]:
     yield from ("# Services, workloads, executors", "", NOTE, "")
     yield from ("Their recipe keys are in the [recipe reference](recipe.md).", "")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name in SERVICES.names():
         kind = SERVICES.load(name)
         rows.append((f"`{name}`", words(kind.protocols), install(kind.extra), kind.summary))

@@ -25,7 +25,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "store": (),
     "monitor": (),
     # executors.call starts a program and waits: what the workloads that measure programs do
-    "workloads": ("metrics.stats", "load.transport", "executors.call"),
+    "workloads": ("metrics.stats", "load.transport", "executors.call", "executors.program"),
+    # the server of known timing and faults that ships for tests and benchmarks: speaks on the engine's own loop
+    "simulate": ("load.loop",),
     "deploy": ("services", "executors"),
     "load": ("workloads", "executors", "samples"),
     "report": ("metrics",),
