@@ -122,6 +122,12 @@ def test_bandwidth_counts_bytes_of_successes_that_ended_in_the_window() -> None:
     assert found["bandwidth_out"].value == pytest.approx(50 / 0.06, rel=1e-15)
 
 
+def test_a_direction_in_which_nothing_moved_has_no_bandwidth_rather_than_zero() -> None:
+    found = trial(serial(8, bytes_in=1000), "object").metrics
+    assert (found["bandwidth_out"].value, found["bandwidth_out"].reason) == (None, "no operation sent an object")
+    assert trial(serial(8, bytes_in=1000), "file").metrics["write_bandwidth"].reason == "no operation did write bytes"
+
+
 def test_time_to_first_byte_is_a_column() -> None:
     found = trial(serial(8, lambda i: {"ttfb_ns": 1_000_000 + i}), "object").metrics
     assert found["ttfb_p50"].value == 1_000_003 / 1e9

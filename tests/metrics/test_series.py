@@ -77,6 +77,8 @@ def test_the_slowest_operations_come_with_their_stamps() -> None:
 def test_quantiles_stop_where_n_does_not_carry_them() -> None:
     q = quantile_grid(368)
     assert 0.99 <= q[-1] < 0.992
+    assert quantile_grid(5) == []
+    assert (quantile_grid(6)[0], quantile_grid(6)[-1]) == (0.46, 0.54)
     assert 150 < len(quantile_grid(100_000)) < 210
     assert quantile_grid(100_000)[-1] > 0.9999
     assert all(left < right for left, right in zip(quantile_grid(10**6), quantile_grid(10**6)[1:], strict=False))

@@ -17,7 +17,7 @@ import numpy as np
 from aifbench.metrics.columns import MISSING, Floats
 from aifbench.metrics.command import printed_values
 from aifbench.metrics.family import Family
-from aifbench.metrics.rates import sum_per_second, throughput
+from aifbench.metrics.rates import bandwidth, throughput
 from aifbench.metrics.spread import NOTHING_SUCCEEDED, Values, durations, mean, of_successes
 from aifbench.metrics.validity import by_limits
 from aifbench.metrics.view import View
@@ -41,9 +41,8 @@ class File(Family):
         shares = [device_share(view, way, column) for way, column in _WAYS]
         if operations.has("read_iops"):
             return [*told_by_tool(view), *shares]
-        everything = np.ones(operations.count, np.bool_)
         bandwidths = [
-            sum_per_second(view, f"{way}_bandwidth", operations.floats(column), everything, "bytes/s")
+            bandwidth(view, f"{way}_bandwidth", operations.floats(column), f"no operation did {way} bytes")
             for way, column in _WAYS
         ]
         return [*bandwidths, throughput(view, "iops"), *shares]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from aifbench.metrics.family import Family
-from aifbench.metrics.rates import sum_per_second
+from aifbench.metrics.rates import bandwidth
 from aifbench.metrics.spread import Values, durations, of_successes
 from aifbench.metrics.validity import by_limits
 from aifbench.metrics.view import View
@@ -30,10 +30,9 @@ class Object(Family):
 
     def numbers(self, view: View, metrics: Mapping[str, Metric]) -> Sequence[Metric]:
         operations = view.operations
-        everything = np.ones(operations.count, np.bool_)
         return [
-            sum_per_second(view, f"bandwidth_{way}", operations.floats(f"bytes_{way}"), everything, "bytes/s")
-            for way in ("in", "out")
+            bandwidth(view, f"bandwidth_{way}", operations.floats(f"bytes_{way}"), f"no operation {verb} an object")
+            for way, verb in (("in", "received"), ("out", "sent"))
         ] + [_count(name, value) for name, value in zip(("verified", "mismatched"), checked(view), strict=True)]
 
     def findings(self, view: View) -> Sequence[Finding]:

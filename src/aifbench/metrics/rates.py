@@ -37,10 +37,14 @@ def offered(view: View) -> Mask:
     return inside(view, view.operations.intended, np.ones(view.operations.count, np.bool_))
 
 
-def sum_per_second(view: View, name: str, amounts: Floats, rows: Mask, unit: str) -> Metric:
-    """Sum of a column over successes of the chosen rows that ended in the window ÷ window; unknown amounts count 0."""
-    chosen = completed(view) & rows & ~np.isnan(amounts)
-    return per_second(view, name, float(amounts[chosen].sum()), int(chosen.sum()), unit)
+def bandwidth(view: View, name: str, amounts: Floats, nothing: str) -> Metric:
+    """Bytes of successes that ended in the window ÷ window; n/a for the reason `nothing` where no success moved any."""
+    with np.errstate(invalid="ignore"):
+        moving = view.operations.ok & (amounts > 0)
+    if not moving.any():
+        return Metric(name, "bytes/s", None, reason=nothing)
+    chosen = completed(view) & moving
+    return per_second(view, name, float(amounts[chosen].sum()), int(chosen.sum()), "bytes/s")
 
 
 def share(name: str, part: int, whole: int, reason: str, unit: str = "share") -> Metric:

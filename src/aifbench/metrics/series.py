@@ -3,7 +3,7 @@
     over_time         {bin_s, t_s[] (start of each bin), started[], completed[] (successes), errors[],
                        response_p50_s[], response_p99_s[], response_max_s[] (of successes that ended in the bin),
                        in_flight[] (time average), window_s [a, b] or None, warmup_end_s}
-    quantiles         {q[], response_s[], service_s[]}, steady phase, up to the highest q that n supports
+    quantiles         {q[], response_s[], service_s[]}, steady phase, as far out as n supports; absent below n = 6
     <name>_quantiles  {q[], value_s[]} for ttft, icl, ttfb, connect_time, …
     errors            {kind: {count, example}}, all phases
     by_operation      {op: {count, ok, errors, p50_s, p99_s}}, steady phase; percentiles None when n is too small
@@ -29,7 +29,7 @@ import numpy as np
 from aifbench.metrics.columns import MISSING, NS_PER_S, Floats, Mask, Operations, Stamps
 from aifbench.metrics.in_flight import mean_in_flight
 from aifbench.metrics.latency import response_ns
-from aifbench.metrics.percentile import highest_quantile, percentile, rank
+from aifbench.metrics.percentile import highest_quantile, needed_n, percentile, rank
 from aifbench.metrics.spread import Values
 from aifbench.metrics.view import View
 from aifbench.metrics.window import Window
@@ -90,24 +90,26 @@ def common_series(view: View, values: Sequence[Values]) -> dict[str, Any]:
     }
     columns = {item.declared.name: np.sort(item.chosen(operations.steady)) for item in values}
     response, service = columns["response_time"], columns["service_time"]
-    if len(response):
-        q = quantile_grid(len(response))
+    if q := quantile_grid(len(response)):
         found["quantiles"] = {"q": q, "response_s": at_quantiles(response, q), "service_s": at_quantiles(service, q)}
     for item in values:
         name, ordered = item.declared.name, columns[item.declared.name]
-        if item.declared.unit == "s" and name not in {"response_time", "service_time"} and len(ordered):
-            q = quantile_grid(len(ordered))
+        if (
+            item.declared.unit == "s"
+            and name not in {"response_time", "service_time"}
+            and (q := quantile_grid(len(ordered)))
+        ):
             found[f"{name}_quantiles"] = {"q": q, "value_s": at_quantiles(ordered, q, item.per_unit)}
     return found
 
 
 def quantile_grid(n: int) -> list[float]:
-    """About 200 quantiles, dense in the tail, up to the highest whose interval from n values is finite."""
+    """About 200 quantiles, dense in the tail, as far out as intervals from n values are finite; none below n = 6."""
     highest = highest_quantile(n)
     body = [index / 100 for index in range(1, 90)]
     tail = [1 - 10 ** -(1 + step / 25) for step in range(111)]
-    q = [round(value, 7) for value in (*body, *tail) if value <= highest]
-    return q if q else [0.5]
+    q = [round(value, 7) for value in (*body, *tail) if 1 - highest <= value <= highest]
+    return q if n >= needed_n(0.5) else []
 
 
 def at_quantiles(ordered: Any, q: Sequence[float], per_unit: float = NS_PER_S) -> list[float]:
