@@ -19,7 +19,7 @@ from aifbench.store.folder import RunFolder
 from aifbench.store.journal import Event, Journal
 from tests.runner.world import FakeSteps, driving, new_machine
 from tests.store.plans import small_plan
-from tests.store.test_files import in_child
+from tests.store.test_files import forbid_writing, in_child
 
 
 def run(tmp_path: Path, machine: FakeMachine, *, steps: FakeSteps | None = None, stages: int = 1) -> Outcome:
@@ -219,8 +219,7 @@ def test_a_full_disk_ends_the_run_with_nothing_running_and_it_can_go_on_later(
 def test_a_run_folder_that_may_not_be_written_is_refused_with_its_name(tmp_path: Path) -> None:
     folder = _stopped_after(tmp_path, lambda event: event.kind == "trial-finished")
     before = folder.events.read_bytes()
-    for path in (folder.path, *folder.path.parents[:4]):
-        path.chmod(0o555)
+    forbid_writing(folder.path)
     folder.lock.chmod(0o444)
     text = in_child(lambda: _resume(folder), uid=65534)
     assert f"{folder.lock}: cannot lock: permission denied" in text

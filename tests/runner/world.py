@@ -18,8 +18,9 @@ from aifbench.model.process import ProcessSpec, ProcessStatus
 from aifbench.model.result import RESULT_SCHEMA, Metric, PointResult, RunResult, SloVerdict, TrialResult, Validity
 from aifbench.model.service import Endpoint, Target
 from aifbench.runner.recorder import Observer
+from aifbench.runner.results import store_result
 from aifbench.runner.run import Driving
-from aifbench.runner.state import RunState
+from aifbench.runner.state import RunState, RunStatus
 from aifbench.runner.steps import ServiceUp, Watch
 from aifbench.store.folder import RunFolder
 from aifbench.store.index import Index
@@ -101,12 +102,16 @@ class FakeSteps:
             (samples / f"w{worker}.json").write_text(json.dumps(value))
         return TrialOutcome((), tuple(problems), stopped)
 
-    def evaluate(self, folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunResult:
-        return RunResult(
+    def evaluate(
+        self, folder: RunFolder, plan: Plan, state: RunState, status: RunStatus, executor: Executor
+    ) -> RunResult:
+        result = RunResult(
             schema=RESULT_SCHEMA, run="", name=plan.name, status=_STATUS[status], started="", ended="", plan_hash="",
             points=tuple(self._point(folder, plan, state, point.id) for point in plan.points()),
             preparations=state.prepared, services=state.services, environment={},
         )  # fmt: skip
+        store_result(folder, result)
+        return result
 
     def _point(self, folder: RunFolder, plan: Plan, state: RunState, point: str) -> PointResult:
         trials = []

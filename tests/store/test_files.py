@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def in_child(work: Callable[[], None], *, uid: int | None = None, file_size: int
     return text
 
 
+def forbid_writing(folder: Path) -> None:
+    """Nobody may write into the folder, and everybody may look for it (pytest's own folders are private)."""
+    folder.chmod(0o555)
+    for parent in folder.parents:
+        if parent.is_relative_to(tempfile.gettempdir()) and parent != Path(tempfile.gettempdir()):
+            parent.chmod(parent.stat().st_mode | 0o055)
+
+
 def test_a_file_is_replaced_as_a_whole_and_no_temporary_file_stays(tmp_path: Path) -> None:
     write_atomic(tmp_path / "a.json", "old")
     write_atomic(tmp_path / "a.json", "new")
@@ -56,9 +65,7 @@ def test_when_the_disk_is_full_the_old_content_stays(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_write_permission_is_named(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(parent.stat().st_mode | 0o555)
+    forbid_writing(tmp_path)
     text = in_child(lambda: write_atomic(tmp_path / "a.json", "x"), uid=65534)
     assert "a.json: cannot write: permission denied" in text
 

@@ -9,7 +9,7 @@ from aifbench.errors import StoreError
 from aifbench.store.find import find_run, run_ids, runs_root
 from aifbench.store.folder import RunFolder, check_folder, create_folder, slug
 from tests.store.plans import small_plan
-from tests.store.test_files import in_child
+from tests.store.test_files import forbid_writing, in_child
 
 
 @pytest.fixture
@@ -36,8 +36,7 @@ def test_a_name_becomes_safe_for_a_path() -> None:
 
 
 def test_a_runs_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o555)
+    forbid_writing(tmp_path)
     text = in_child(lambda: _create(tmp_path / "runs"), uid=65534)
     assert f"{tmp_path}/runs: cannot create the folder: permission denied" in text
     assert "--runs" in text

@@ -1,25 +1,33 @@
-"""From the run folder to its result: reads plan facts and samples, lets `metrics` do the arithmetic."""
+"""From the run folder to its result: `python -m aifbench.runner.evaluate FOLDER STATUS`.
+
+Reads plan, journal and samples, lets `metrics` do the arithmetic, writes result.json and metrics.json. A process of
+its own, because the packages that it needs take more memory than the controller may.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from aifbench.clock import utc_text
+from aifbench.errors import AifbenchError
 from aifbench.metrics.evaluate import RunFacts, TrialEnd, evaluate_run
 from aifbench.model.codec import content_hash, to_data
 from aifbench.model.plan import LoadPoint, Plan, Trial
 from aifbench.model.result import RunResult
 from aifbench.model.samples import Samples
-from aifbench.runner.state import RunState
+from aifbench.runner.results import store_result
+from aifbench.runner.state import RunState, RunStatus, fold
 from aifbench.samples.read import read_trial
 from aifbench.store.files import read_json
 from aifbench.store.folder import RunFolder
 from aifbench.workloads.base import WORKLOADS
 
 
-def evaluate(folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunResult:
+def evaluate(folder: RunFolder, plan: Plan, state: RunState, status: RunStatus) -> RunResult:
     """What the samples say now; also of a run under way (`running`). Samples that cannot be read are problems."""
     problems: list[str] = []
 
@@ -36,10 +44,10 @@ def evaluate(folder: RunFolder, plan: Plan, state: RunState, status: str) -> Run
     return replace(result, problems=(*result.problems, *problems))
 
 
-def _facts(folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunFacts:
+def _facts(folder: RunFolder, plan: Plan, state: RunState, status: RunStatus) -> RunFacts:
     return RunFacts(
         run=folder.id,
-        status=_STATUS[status],
+        status="running" if status == "created" else status,
         started=state.started,
         ended=state.ended or utc_text(),
         plan_hash=content_hash(to_data(plan)),
@@ -64,7 +72,17 @@ def _ends(state: RunState) -> dict[str, TrialEnd]:
     return ends
 
 
-_STATUS: Mapping[str, Any] = {
-    "created": "running", "running": "running", "interrupted": "interrupted", "finished": "finished",
-    "failed": "failed",
-}  # fmt: skip
+def main(argv: list[str]) -> int:
+    """Exit 0 when both files are written, else the error's exit code with its text on err."""
+    folder = RunFolder(Path(argv[0]))
+    try:
+        state = fold(folder.read_journal().events)
+        store_result(folder, evaluate(folder, folder.read_plan(), state, cast("RunStatus", argv[1])))
+    except AifbenchError as error:
+        sys.stderr.write(f"{error}\n")
+        return int(error.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -11,7 +11,7 @@ from aifbench.store.files import read_json
 from aifbench.store.folder import RunFolder
 
 _GRACE_S = 5.0
-_PARTS = ("services", "prepare", "control")
+_PARTS = ("services", "prepare", "control", "evaluation")
 
 
 def end_leftovers(folder: RunFolder, recorder: Recorder, executors: ExecutorSet) -> int:

@@ -17,7 +17,6 @@ import aifbench
 from aifbench.clock import SYSTEM, Clock
 from aifbench.errors import AifbenchError, ExitCode, StoreError
 from aifbench.executors.base import Executor
-from aifbench.model.codec import to_data
 from aifbench.model.plan import Plan
 from aifbench.model.result import RunResult
 from aifbench.runner.context import RunContext
@@ -33,6 +32,9 @@ from aifbench.runner.steps import RealSteps, Steps
 from aifbench.store.folder import RunFolder, check_folder, create_folder
 from aifbench.store.index import Index
 from aifbench.store.journal import Journal
+
+EVALUATED_BY = "local"
+"""The executor of the evaluation: it belongs beside the controller, wherever the load was."""
 
 Finish = Callable[[RunFolder, RunResult], None]
 """Called with the stored result before the run counts as over: writes the report."""
@@ -147,7 +149,7 @@ class _Drive:
 
     def _end(self, status: RunStatus) -> Outcome:
         run = self._run
-        result = None
+        result: RunResult | None = None
         try:
             with run.interrupts.breaking(at=2 if status == "interrupted" else 1):
                 result = self._evaluate(status)
@@ -161,15 +163,10 @@ class _Drive:
             run.recorder.record("run-finished", status=status, exit_code=int(code), validity=worst and worst.value)
         return Outcome(run.folder, status, code, run.state.failures, run.state.problems, result)
 
-    def _evaluate(self, status: RunStatus) -> RunResult | None:
+    def _evaluate(self, status: RunStatus) -> RunResult:
         run = self._run
         run.recorder.record("result-starting")
-        result = run.steps.evaluate(run.folder, run.plan, run.state, status)
-        if result is None:
-            return None
-        data = to_data(result)
-        run.folder.write_json(run.folder.metrics, metrics_only(data))
-        run.folder.write_json(run.folder.result, data)
+        result = run.steps.evaluate(run.folder, run.plan, run.state, status, run.executors.get(EVALUATED_BY))
         if self._driving.finish is not None:
             try:
                 self._driving.finish(run.folder, result)
@@ -177,22 +174,3 @@ class _Drive:
                 run.recorder.record("problem", text=f"the report could not be written: {error}")
         run.recorder.record("result-written")
         return result
-
-
-def metrics_only(data: dict[str, object]) -> dict[str, object]:
-    """The part of a result that is one line per number: run, load points, their metrics; no series, no provenance."""
-    points = data["points"]
-    assert isinstance(points, list)
-    return {
-        "schema": data["schema"],
-        "run": data["run"],
-        "points": [
-            {
-                **{key: point[key] for key in ("point", "workload", "target", "varied", "validity", "metrics", "slo")},
-                "trials": [
-                    {key: trial[key] for key in ("trial", "validity", "metrics", "counts")} for trial in point["trials"]
-                ],
-            }
-            for point in points
-        ],
-    }

@@ -19,7 +19,7 @@ from aifbench.deploy.deployed import Deployed
 from aifbench.deploy.down import down
 from aifbench.deploy.kept import KeptServices
 from aifbench.deploy.up import Start, up
-from aifbench.errors import LoadError, ServiceError
+from aifbench.errors import AifbenchError, ExitCode, LoadError, ServiceError, StoreError
 from aifbench.executors.base import Executor, last_lines
 from aifbench.load.job import PrepareJob, TrialJob
 from aifbench.load.trial import TrialControl, TrialOutcome, run_trial
@@ -28,7 +28,8 @@ from aifbench.model.plan import Plan, PlannedService
 from aifbench.model.process import Handle, ProcessSpec, ProcessStatus
 from aifbench.model.result import RunResult
 from aifbench.model.service import Target
-from aifbench.runner.state import RunState
+from aifbench.runner.results import load_result
+from aifbench.runner.state import RunState, RunStatus
 from aifbench.services.base import SERVICES
 from aifbench.store.files import make_folder, read_json, write_atomic
 from aifbench.store.folder import RunFolder
@@ -75,8 +76,10 @@ class Steps(Protocol):
 
     def trial(self, job: TrialJob, executor: Executor, hooks: TrialControl, secrets: Sequence[str]) -> TrialOutcome: ...
 
-    def evaluate(self, folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunResult | None:
-        """Everything that can be said about the run's samples so far."""
+    def evaluate(
+        self, folder: RunFolder, plan: Plan, state: RunState, status: RunStatus, executor: Executor
+    ) -> RunResult:
+        """Everything that can be said about the run's samples so far; stored in result.json and metrics.json."""
         ...
 
 
@@ -113,6 +116,36 @@ def run_preparation(
         )
 
 
+def run_evaluation(folder: RunFolder, status: RunStatus, executor: Executor, clock: Clock) -> None:
+    """`python -m aifbench.runner.evaluate` until its end: what it needs of memory is not the controller's.
+
+    Raises AifbenchError with its last words and its exit code.
+    """
+    place = make_folder(folder.evaluation)
+    spec = ProcessSpec(
+        name="evaluation",
+        argv=(sys.executable, "-m", "aifbench.runner.evaluate", str(folder.path), status),
+        folder=str(place),
+        out=str(place / "out"),
+        err=str(place / "err"),
+        grace_s=5.0,
+    )
+    handle = executor.submit(spec)
+    try:
+        while not (ended := executor.status([handle])[0]).ended:
+            clock.sleep_s(_POLL_S)
+    finally:
+        executor.stop([handle])
+    if ended.exit_code != 0:
+        failed = StoreError if ended.exit_code == ExitCode.STORE else AifbenchError
+        raise failed(
+            f"the evaluation ended with {ended.describe()}",
+            where=folder.id,
+            quoted=last_lines(executor, handle),
+            hint=f"samples are kept; full log: {place / 'err'}; try it again: aifbench resume {folder.id}",
+        )
+
+
 class RealSteps:
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -142,10 +175,11 @@ class RealSteps:
         assert isinstance(up.deployed, Deployed)
         return KeptServices(aifbench_home(), executor).adopt(up.deployed, planned.options).name
 
-    def evaluate(self, folder: RunFolder, plan: Plan, state: RunState, status: str) -> RunResult:
-        from aifbench.runner.evaluate import evaluate  # brings numpy, scipy and pyarrow
-
-        return evaluate(folder, plan, state, status)
+    def evaluate(
+        self, folder: RunFolder, plan: Plan, state: RunState, status: RunStatus, executor: Executor
+    ) -> RunResult:
+        run_evaluation(folder, status, executor, self._clock)
+        return load_result(folder)
 
     def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
         run_preparation(job, "prepare", executor, secrets, watch, self._clock)

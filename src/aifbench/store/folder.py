@@ -106,6 +106,11 @@ class RunFolder:
         return self.all_samples / point_id / f"t{number}"
 
     @property
+    def evaluation(self) -> Path:
+        """Log of the process that made result.json from the samples."""
+        return self.path / "evaluation"
+
+    @property
     def readings(self) -> Path:
         return self.path / "readings"
 
