@@ -67,9 +67,12 @@ class LlamaCpp(Service):
         )
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
+        """`stream_keep_alive` is false because llama.cpp closes a connection after a streamed answer, although the
+        answer's head promises to keep it: whoever sent the next request at once would see it reset.
+        """
         port = where.ports["http"]
-        url = f"http://{where.host}:{port}"
-        return (Endpoint("openai", url, where.host, port, {"model": self.model_name}),)
+        attributes = {"model": self.model_name, "stream_keep_alive": False}
+        return (Endpoint("openai", f"http://{where.host}:{port}", where.host, port, attributes),)
 
     def probe(self, where: Where) -> Probe:
         return Probe("http", url=f"http://{where.host}:{where.ports['http']}/health", contains="ok")

@@ -130,6 +130,8 @@ class ChatClient:
         endpoint = context.target.endpoint("openai")
         self._address = parse(endpoint.url)
         self._headers = _headers(endpoint)
+        if options.stream and endpoint.attributes.get("stream_keep_alive") is False:
+            self._headers["Connection"] = "close"  # the server closes after a stream without saying so
         assert isinstance(options.input_tokens, int)
         assert isinstance(options.output_tokens, int)
         self._limit = options.output_tokens
