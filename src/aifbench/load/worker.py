@@ -105,7 +105,7 @@ class Worker:
         """Columns, Parquet file, and the report that is returned."""
         job, engine, load = self.job, self.engine, self.job.load
         warmup_end = t0_ns + round(load.warmup_s * NS_PER_S)
-        end = t0_ns + round(load.length_s * NS_PER_S)
+        end = t0_ns + round(load.steady_end_s * NS_PER_S)
         operations: list[Operation] = engine.operations
         own = self.client.columns(operations)
         facts = dict(self.client.facts())

@@ -28,6 +28,12 @@ READ_SIZE = 65536
 NOTE_BYTES = 300
 LOOK_NS = 100_000_000
 AHEAD_BYTES = 64 << 20
+STALE = "stale"
+"""The error of an operation that met a keep-alive connection which the server had already closed."""
+EARLY_CLOSE_NS = 100_000_000
+EARLY_CLOSES = 3
+"""A server that closed this many connections right after an answer does not mean its keep-alive: from then on each
+operation makes its own connection, as part of its time."""
 
 
 def encode_request(
@@ -159,8 +165,10 @@ class HttpSlot:
         self._unchecked = []
         self._keep = self._client.keep(operation)
         operation.start = monotonic_ns()
-        if self._sock is None and not self._begin_connecting():
-            return
+        if self._sock is None:
+            answer.reused = False
+            if not self._begin_connecting():
+                return
         self._send()
 
     def _send(self) -> None:
@@ -184,7 +192,7 @@ class HttpSlot:
             self._answer.sent_ns = monotonic_ns()
             self._on_readable()
             if self._operation is not None and self._head is None:
-                self._finish_failed(error_kind(error), self._stale_note())
+                self._fail_unanswered(error_kind(error), str(error))
             return
         self._answer.sent_ns = monotonic_ns()
 
@@ -230,6 +238,9 @@ class HttpSlot:
         except OSError as error:
             self._on_broken(error)
             return
+        if self._operation is None:
+            self._closed_while_idle(now)
+            return
         if not data:
             self._on_eof(now)
             return
@@ -262,7 +273,7 @@ class HttpSlot:
                 self._on_broken(error)
                 return
             if self._operation is None:
-                self._drop_connection()  # closed while idle, or bytes nobody asked for
+                self._closed_while_idle(now)  # or bytes nobody asked for
                 return
             if not data:
                 self._on_eof(now)
@@ -353,19 +364,31 @@ class HttpSlot:
             self._answer.stamps.append(now)
             self._finish(keep_alive=False)
         elif head is None:
-            self._finish_failed("closed-early" if self._answer.first_ns else "reset", self._stale_note())
+            self._fail_unanswered("closed-early" if self._answer.first_ns else "reset")
         else:
             self._finish_failed("short-body", "the connection was closed in the middle of the body")
 
     def _on_broken(self, error: OSError) -> None:
         if self._operation is None:
-            self._drop_connection()
+            self._closed_while_idle(monotonic_ns())
         else:
-            self._finish_failed(error_kind(error), f"{self._stale_note()} {error}".strip())
+            self._fail_unanswered(error_kind(error), str(error))
 
-    def _stale_note(self) -> str:
-        stale = self._answer.reused and not self._answer.first_ns
-        return "a keep-alive connection was closed by the server" if stale else "closed by the server without an answer"
+    def _fail_unanswered(self, error: str, note: str = "") -> None:
+        """The connection broke before the answer was complete."""
+        answer = self._answer
+        if answer.first_ns:
+            self._finish_failed(error, note or "closed by the server in the middle of its answer")
+        elif answer.reused:
+            self._client.early_closes += 1
+            self._finish_failed(STALE, "the server had closed this keep-alive connection")
+        else:
+            self._finish_failed(error, note or "closed by the server without an answer")
+
+    def _closed_while_idle(self, now: int) -> None:
+        if self._answer.stamps and now - self._answer.stamps[-1] < EARLY_CLOSE_NS:
+            self._client.early_closes += 1
+        self._drop_connection()
 
     # ending
 
@@ -383,7 +406,7 @@ class HttpSlot:
                 operation.note = self._answer.body()[:NOTE_BYTES].decode("utf-8", "replace")
             operation.fail("redirect" if status < 400 else f"http-{status}", operation.note)
         self._used = True
-        if not keep_alive:
+        if not keep_alive or self._client.early_closes >= EARLY_CLOSES:
             self._drop_connection()
         self._hand_back(operation)
 
@@ -401,7 +424,8 @@ class HttpSlot:
         answer = self._answer
         operation.first = answer.first_ns
         operation.last = answer.stamps[-1] if answer.stamps else answer.first_ns
-        operation.bytes_in = len(answer.head) + self._unkept + sum(map(len, answer.reads))
+        head = len(answer.head) + 4 if answer.head else 0  # with the blank line that ended it
+        operation.bytes_in = head + self._unkept + sum(map(len, answer.reads))
 
     def _hand_back(self, operation: Operation) -> None:
         self._operation = None
@@ -447,6 +471,7 @@ class HttpClient:
         self.bodyless: Callable[[Operation], bool] = bodyless or (lambda _: False)
         self.connect_ns: list[int] = []
         self.connects_in_load = 0
+        self.early_closes = 0
         self.kernel_stamps = kernel_stamps and not self.address.tls
         self._kernel_clock = KernelClock()
         self._delays_ns: list[int] = []
@@ -514,6 +539,7 @@ class HttpClient:
         return {
             "connect_s": [ns / 1e9 for ns in self.connect_ns],
             "connects_in_load": self.connects_in_load,
+            "reuses_connections": self.early_closes < EARLY_CLOSES,
             "timestamps": "kernel" if self.kernel_stamps else "user",
             "read_delay_ns": spread(self._delays_ns),
             "clock_steps": self._kernel_clock.steps,
