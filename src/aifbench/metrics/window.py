@@ -43,7 +43,7 @@ class NoWindow:
 
 @dataclass(frozen=True)
 class Instants:
-    """T0, end of warm-up, and end of the offered load, in monotonic nanoseconds."""
+    """T0, end of warm-up, and end of the measured part, in monotonic nanoseconds."""
 
     t0_ns: int
     warmup_end_ns: int
@@ -60,7 +60,7 @@ def instants(workers: Sequence[Mapping[str, Any]], load: Load, operations: Opera
         t0 = int(intended.min()) if len(intended) else 0
     told = [report["warmup_end_ns"] for report in known if isinstance(report.get("warmup_end_ns"), int)]
     warmup_end = max(told) if told else t0 + round(load.warmup_s * _NS)
-    return Instants(t0, warmup_end, t0 + round(load.length_s * _NS))
+    return Instants(t0, warmup_end, t0 + round(load.steady_end_s * _NS))
 
 
 def common_window(operations: Operations, warmup_end_ns: int) -> Window | NoWindow:

@@ -81,6 +81,18 @@ Rate = Annotated[
         }
     ),
 ]
+RateOrZero = Annotated[
+    float,
+    BeforeValidator(_quantity(parse_rate_per_s, "rate", "10/s")),
+    Field(ge=0, le=10_000_000),
+    WithJsonSchema(
+        {
+            "type": ["string", "number"],
+            "x-quantity": "rate",
+            "description": "a rate, which may be 0; a number is per second",
+        }
+    ),
+]
 Count = Annotated[int, BeforeValidator(_plain_number), Field(ge=1, le=10_000_000_000)]
 Whole = Annotated[int, BeforeValidator(_plain_number), Field(ge=0, le=10_000_000_000)]
 Share = Annotated[float, BeforeValidator(_plain_number), Field(ge=0, le=1)]

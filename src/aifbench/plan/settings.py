@@ -93,7 +93,7 @@ class Settings:
     def _load_for(self, indices: Indices) -> Load | None:
         if indices not in self._loads:
             raw = chosen(self.entry.raw, self._load_axes, indices)
-            load, wrong = resolve(raw["load"], self.vocabulary)
+            load, wrong = resolve(raw["load"], self.vocabulary, self.document.folder)
             below = [Mistake(("load", *one.path), one.message, one.at_key, one.hint) for one in wrong]
             self._note(below, self._load_axes, indices)
             self._loads[indices] = load

@@ -210,7 +210,8 @@ class _Checker:
         axes = self.matrix_axes_with_load(name, load, kind)
         own["load"] = with_defaults(first_values({"load": load}, axes[0]).get("load", {}), kind.default_load)
         all_axes = self.workload_axes(above, own, kind, axes[1])
-        self.varied(own, all_axes, above, lambda one: workload_mistakes(kind, one, self.vocabulary))
+        folder = self.document.folder
+        self.varied(own, all_axes, above, lambda one: workload_mistakes(kind, one, self.vocabulary, folder))
         targets, address = self.target(name, raw.get("target"), kind)
         self.slo(above, common, kind)
         if common is None:
@@ -330,14 +331,14 @@ def address_name(workload: str) -> str:
     return f"{workload}-target"
 
 
-def workload_mistakes(kind: WorkloadKind, raw: Mapping[str, Any], vocabulary: Vocabulary) -> list[Mistake]:
+def workload_mistakes(kind: WorkloadKind, raw: Mapping[str, Any], vocabulary: Vocabulary, folder: str) -> list[Mistake]:
     """What is wrong with a workload's own keys and load when they hold single values."""
     options = {key: value for key, value in raw.items() if key != "load"}
     found = _options_mistakes(kind.recipe_keys, options, _COMMON["workloads"])
     load = raw["load"]
     if not isinstance(load, Mapping):
         return found
-    _, wrong = resolve(load, vocabulary)
+    _, wrong = resolve(load, vocabulary, folder)
     return [*found, *(Mistake(("load", *one.path), one.message, one.at_key, one.hint) for one in wrong)]
 
 

@@ -6,6 +6,7 @@ that they came from. Secrets are in it as references only.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -75,6 +76,11 @@ class Document:
     file: str
     root: Node
     known_env: frozenset[str] | None = field(default=None, repr=False)
+
+    @property
+    def folder(self) -> str:
+        """The folder of the file: relative paths in a recipe count from it."""
+        return os.path.dirname(self.file)  # noqa: PTH120 - as the user gave it
 
     @property
     def data(self) -> Mapping[str, Any]:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from aifbench.model.options import Count, Duration, Options, Rate, Sweep, Whole
+from aifbench.model.load import ThinkDistribution
+from aifbench.model.options import Count, Duration, Number, Options, Rate, Share, Sweep, Whole
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=60, description="letters, digits, - and _")]
@@ -56,6 +57,29 @@ class WorkloadKeys(Options):
     matrix: Matrix = Field({}, description="Variants: a dotted path inside this workload → the values it takes.")
 
 
+class StopKeys(Options):
+    error_rate: Annotated[Share, Field(gt=0)] | None = Field(
+        None, description="End the load when more than this share of all operations so far failed."
+    )
+    after: Count = Field(50, description="… but not before so many operations have ended.")
+    overload: bool = Field(
+        default=False,
+        description="End the load when operations in flight grow through the measured part: the target cannot keep up.",
+    )
+
+
+class RetryKeys(Options):
+    attempts: Annotated[Count, Field(le=100)] = Field(1, description="How often one failed operation is done again.")
+    on: Annotated[list[str], Field(min_length=1)] = Field(
+        ["stale"],
+        description="Error kinds, such as `reset`, `refused`, `http-503`, `timeout`; `stale` is a reused connection "
+        "that the server closed before it answered.",
+    )
+    backoff: Duration = Field(
+        0.0, description="From the end of the failed operation to the intended start of the next."
+    )
+
+
 class LoadKeys(Options):
     arrival: Sweep[str] | None = Field(
         None, description="The arrival process. `poisson` when a rate is given, `closed` when a concurrency is given."
@@ -64,12 +88,26 @@ class LoadKeys(Options):
     concurrency: Sweep[Count] | None = Field(
         None, description="Users, each with one operation at a time (closed loop)."
     )
-    think_time: Sweep[Duration] | None = Field(None, description="Pause of a user between operations (closed loop).")
+    think_time: Sweep[Duration] | None = Field(
+        None, description="Mean pause of a user between operations (closed loop). None."
+    )
+    think_distribution: Sweep[ThinkDistribution] | None = Field(
+        None, description="How pauses vary around their mean: not at all (`constant`), or drawn for each (closed loop)."
+    )
+    think_cv: Annotated[Number, Field(gt=0, le=30)] | None = Field(
+        None, description="Standard deviation ÷ mean of a `lognormal` think time. 1."
+    )
+    ramp_up: Sweep[Duration] | None = Field(
+        None, description="The users start one after the other within this time (closed loop). At once."
+    )
     duration: Sweep[Duration] | None = Field(
         None, description="Length of the measured load, after the warm-up. 30 s unless `operations` is given."
     )
     warmup: Sweep[Duration] | None = Field(
         None, description="Load before the measured part. 5 s; nothing when `operations` is given."
+    )
+    cooldown: Sweep[Duration] | None = Field(
+        None, description="Load after the measured part, cut from every number but still offered. None."
     )
     operations: Sweep[Count] | None = Field(
         None, description="Ends the load when so many operations have started (or after `duration`, or one hour)."
@@ -80,6 +118,10 @@ class LoadKeys(Options):
     )
     timeout: Duration | None = Field(None, gt=0, description="Bound of one operation, from its start. 60 s.")
     drain: Duration | None = Field(None, description="How long operations under way may take after the load. 30 s.")
+    stop: StopKeys | None = Field(None, description="What ends the load before its time.")
+    retries: RetryKeys | None = Field(
+        None, description="Failed operations that are done again, each as an operation of its own."
+    )
     workers: Sweep[Annotated[Count, Field(le=4096)]] | None = Field(None, description="Load-generating processes. 1.")
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from aifbench.errors import AifbenchError
-from aifbench.model.load import Load
+from aifbench.model.load import Load, Retries, Stop
 from aifbench.model.options import Options
 from aifbench.recipe.explain import Mistake, key_names, mistakes, shown
-from aifbench.recipe.keys import DEFAULT_DURATION_S, DEFAULT_WARMUP_S, LONGEST_S, LoadKeys
+from aifbench.recipe.keys import DEFAULT_DURATION_S, DEFAULT_WARMUP_S, LONGEST_S, LoadKeys, RetryKeys, StopKeys
 from aifbench.recipe.sweep import nested_lists
 from aifbench.recipe.vocabulary import Vocabulary
 from aifbench.registry import unknown
@@ -22,7 +22,9 @@ LIST_IN_LIST = "got a list inside a list, expected one value"
 _OWN_KEYS = frozenset(key_names(LoadKeys))
 MAX_USERS = 1_000_000
 MAX_OPERATIONS = 1_000_000_000
-_CLOSED_KEYS = ("concurrency", "think_time")
+SEQUENCE = "sequence"
+_PART_KEYS = ("arrival", "rate_per_s", "duration")
+_CLOSED_KEYS = ("concurrency", "think_time", "think_distribution", "think_cv", "ramp_up")
 _OPEN_KEYS = ("rate_per_s", "max_in_flight", "when_full")
 _WARMUP_ALWAYS_FINE_S = 60.0
 _WARMUP_TIMES_DURATION = 10
@@ -33,8 +35,11 @@ def with_defaults(user: Mapping[str, Any], default: Mapping[str, Any]) -> dict[s
     left_out: set[str] = set()
     arrival = user.get("arrival")
     kinds = arrival if isinstance(arrival, list) else [arrival] if arrival is not None else []
-    if any(key in user for key in _OPEN_KEYS) or any(kind != CLOSED for kind in kinds):
+    own_process = SEQUENCE in user or any(kind != CLOSED for kind in kinds)
+    if own_process or any(key in user for key in _OPEN_KEYS):
         left_out |= {"arrival", *_CLOSED_KEYS}
+    if own_process:
+        left_out |= {"duration", "warmup", "operations"}  # they were meant for another process
     if any(key in user for key in _CLOSED_KEYS) or CLOSED in kinds:
         left_out |= {"arrival", *_OPEN_KEYS, *(key for key in default if key not in LoadKeys.model_fields)}
     if "operations" in user:
@@ -48,13 +53,18 @@ def arrival_of(load: Mapping[str, Any]) -> str | None:
     """The arrival process of a load without lists; None when the keys do not say which."""
     if load.get("arrival") is not None:
         return str(load["arrival"])
+    if SEQUENCE in load:
+        return SEQUENCE
     if "rate_per_s" in load:
         return "poisson"
     return CLOSED if "concurrency" in load else None
 
 
-def resolve(load: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[Load | None, list[Mistake]]:
-    """The load of one point (its keys hold single values), or what is wrong with it."""
+def resolve(load: Mapping[str, Any], vocabulary: Vocabulary, folder: str = "") -> tuple[Load | None, list[Mistake]]:
+    """The load of one point (its keys hold single values), or what is wrong with it.
+
+    Relative paths in it count from `folder`.
+    """
     own = {key: value for key, value in load.items() if key in _OWN_KEYS}
     further = {key: value for key, value in load.items() if key not in _OWN_KEYS}
     keys, found = _validated(LoadKeys, own)
@@ -69,12 +79,67 @@ def resolve(load: Mapping[str, Any], vocabulary: Vocabulary) -> tuple[Load | Non
     else:
         shape, wrong = _validated(shape_keys, further)
         found += wrong
-    found += _contradictions(load, kind, set(key_names(shape_keys)) if shape_keys is not None else set())
+    found += _contradictions(load, kind, needs_rate=kind is None or vocabulary.needs_rate(kind))
     if isinstance(keys, LoadKeys):
         found += _impossible(keys)
     if found or kind is None or shape is None or not isinstance(keys, LoadKeys):
         return None, found
-    return _made(keys, kind, shape.model_dump(mode="json", by_alias=True)), []
+    plain = shape.model_dump(mode="json", by_alias=True)
+    if SEQUENCE in plain:
+        parts, wrong = _parts(plain[SEQUENCE], vocabulary, folder)
+        if wrong:
+            return None, wrong
+        plain = {"parts": parts}
+    return _completed(_made(keys, kind, plain), load, vocabulary, folder)
+
+
+def _completed(
+    made: Load, raw: Mapping[str, Any], vocabulary: Vocabulary, folder: str
+) -> tuple[Load | None, list[Mistake]]:
+    """What only the arrival process knows is filled in: its mean rate, its length, the hash of its file."""
+    process = vocabulary.arrivals.load(made.arrival)
+    if not hasattr(process, "resolved"):
+        return made, []
+    try:
+        return process().resolved(made, frozenset(raw), folder), []
+    except AifbenchError as error:
+        key = str(getattr(error, "key", "arrival"))
+        path = (key,) if key in raw else ("arrival",) if "arrival" in raw else ()
+        return None, [Mistake(path, error.message, hint=error.hint)]
+
+
+def _parts(
+    raw: Sequence[Mapping[str, Any]], vocabulary: Vocabulary, folder: str
+) -> tuple[list[dict[str, Any]], list[Mistake]]:
+    """The parts of a sequence as data, each checked like a load of its own."""
+    parts: list[dict[str, Any]] = []
+    found: list[Mistake] = []
+    for index, part in enumerate(raw):
+        made, wrong = _part(part, vocabulary, folder)
+        found += [Mistake((SEQUENCE, index, *one.path), one.message, one.at_key, one.hint) for one in wrong]
+        if made is not None:
+            shape = dict(made.shape)
+            parts.append(
+                {
+                    "arrival": made.arrival,
+                    "rate_per_s": made.rate_per_s,
+                    "duration_s": made.duration_s,
+                    "shape": shape,
+                }
+            )
+    return parts, found
+
+
+def _part(raw: Mapping[str, Any], vocabulary: Vocabulary, folder: str) -> tuple[Load | None, list[Mistake]]:
+    outside = [key for key in raw if key in _OWN_KEYS and key not in _PART_KEYS]
+    if outside:
+        hint = f"a part says {', '.join(_PART_KEYS)} and its arrival process's own keys"
+        message = "belongs to the whole load, not to one of its parts"
+        return None, [Mistake((key,), f"{key} {message}", at_key=True, hint=hint) for key in outside]
+    kind = arrival_of(raw)
+    if kind in (CLOSED, SEQUENCE):
+        return None, [Mistake(("arrival",), f"a part of a sequence cannot be {kind}: it has a schedule of its own")]
+    return resolve({**raw, "warmup": 0.0}, vocabulary, folder)
 
 
 def _validated(model: type[Options], raw: Mapping[str, Any]) -> tuple[Options | None, list[Mistake]]:
@@ -114,7 +179,21 @@ def _made(keys: LoadKeys, kind: str, shape: Mapping[str, Any]) -> Load:
         drain_s=_or(plain["drain"], 30.0),
         workers=workers if concurrency is None else min(workers, concurrency),
         shape=shape,
+        cooldown_s=_or(plain["cooldown"], 0.0),
+        think_distribution=_or(plain["think_distribution"], "constant"),
+        think_cv=_or(plain["think_cv"], 1.0),
+        ramp_up_s=_or(plain["ramp_up"], 0.0),
+        stop=_stop(keys.stop),
+        retries=_retries(keys.retries),
     )
+
+
+def _stop(keys: StopKeys | None) -> Stop:
+    return Stop() if keys is None else Stop(keys.error_rate, keys.after, keys.overload)
+
+
+def _retries(keys: RetryKeys | None) -> Retries | None:
+    return None if keys is None else Retries(keys.attempts, tuple(dict.fromkeys(keys.on)), keys.backoff)
 
 
 def _time_for(plain: Mapping[str, Any]) -> float:
@@ -131,7 +210,7 @@ def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
-def _contradictions(load: Mapping[str, Any], kind: str | None, further: set[str]) -> Iterator[Mistake]:
+def _contradictions(load: Mapping[str, Any], kind: str | None, *, needs_rate: bool) -> Iterator[Mistake]:
     if "arrival" not in load and "rate_per_s" in load and "concurrency" in load:
         yield Mistake(
             ("concurrency",),
@@ -152,9 +231,12 @@ def _contradictions(load: Mapping[str, Any], kind: str | None, further: set[str]
                     (key,), f"{key} belongs to an open loop, but the arrival is closed", at_key=True, hint=hint
                 )
     else:
-        if "rate_per_s" not in load and "rate_per_s" not in further:
+        if needs_rate and "rate_per_s" not in load:
             hint = "such as rate_per_s: 10"
             yield Mistake(("arrival",), f"the arrival process {kind} needs rate_per_s", at_key=True, hint=hint)
+        if not needs_rate and "rate_per_s" in load:
+            message = f"the arrival process {kind} has rates of its own"
+            yield Mistake(("rate_per_s",), message, at_key=True, hint="leave rate_per_s out")
         for key in _CLOSED_KEYS:
             if key in load:
                 message = f"{key} belongs to a closed loop, but the arrival is {kind}"
@@ -173,6 +255,14 @@ def _impossible(keys: LoadKeys) -> Iterator[Mistake]:
     if warmup > max(_WARMUP_ALWAYS_FINE_S, _WARMUP_TIMES_DURATION * duration):
         message = f"the warm-up of {warmup:g} s is more than ten times the measured {duration:g} s"
         yield Mistake(("warmup",), message, hint="shorten the warm-up, or lengthen the duration")
+    if (plain["ramp_up"] or 0.0) >= warmup + duration:
+        message = f"users start within {plain['ramp_up']:g} s, but the load takes only {warmup + duration:g} s"
+        yield Mistake(("ramp_up",), message, hint="shorten ramp_up, or lengthen the warm-up")
+    if plain["think_distribution"] not in (None, "constant") and not plain["think_time"]:
+        yield Mistake(("think_distribution",), "needs a think_time above 0", hint="such as think_time: 1s")
+    if plain["think_cv"] is not None and plain["think_distribution"] != "lognormal":
+        hint = "only `think_distribution: lognormal` has a chosen variation"
+        yield Mistake(("think_cv",), "belongs to a lognormal think time", at_key=True, hint=hint)
     for name in ("concurrency", "max_in_flight"):
         if (value := plain[name]) is not None and value > MAX_USERS:
             yield Mistake((name,), f"got {shown(value)}, expected at most {MAX_USERS:,}")

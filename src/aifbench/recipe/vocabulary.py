@@ -84,6 +84,10 @@ class Vocabulary:
         keys: type[Options] = getattr(self.arrivals.load(arrival), "recipe_keys", Options)
         return keys
 
+    def needs_rate(self, arrival: str) -> bool:
+        """Whether `rate_per_s` goes with this arrival process; others have rates of their own."""
+        return bool(getattr(self.arrivals.load(arrival), "needs_rate", True))
+
 
 def offered(kind: ServiceKind, options: Mapping[str, Any]) -> tuple[str, ...]:
     """The protocols of a service with these options; empty when they cannot be known before it runs.
