@@ -7,18 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aifbench.load.arrival.base import ARRIVALS
 from aifbench.load.schedule import phase, stripe, whole
 from aifbench.model.load import Load
-
-OPEN = [name for name in ARRIVALS.names() if ARRIVALS.load(name).open_loop]
+from tests.load.arrivals import OPEN, example
 
 
 @pytest.mark.parametrize("kind", OPEN)
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**40), workers=st.integers(1, 64), rate=st.floats(0.5, 900.0))
+@given(seed=st.integers(0, 2**40), workers=st.integers(1, 64), rate=st.floats(4, 900.0))
 def test_union_of_all_stripes_is_the_whole_schedule(kind: str, seed: int, workers: int, rate: float) -> None:
-    load = Load(kind, duration_s=2.0, warmup_s=0.5, rate_per_s=rate)
+    load = example(kind, rate, warmup_s=0.5, cooldown=0.5)
     parts = [stripe(load, seed, worker, workers) for worker in range(workers)]
     seen = {part.seq(index): int(start) for part in parts for index, start in enumerate(part.starts_ns)}
     assert seen == dict(enumerate(whole(load, seed).tolist()))
@@ -26,12 +24,31 @@ def test_union_of_all_stripes_is_the_whole_schedule(kind: str, seed: int, worker
 
 @pytest.mark.parametrize("kind", OPEN)
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**40), rate=st.floats(0.5, 900.0))
+@given(seed=st.integers(0, 2**40), rate=st.floats(4, 900.0))
 def test_starts_are_sorted_and_lie_inside_the_load(kind: str, seed: int, rate: float) -> None:
-    load = Load(kind, duration_s=2.0, rate_per_s=rate)
-    starts = whole(load, seed)
+    starts = whole(example(kind, rate, warmup_s=0.5, cooldown=0.25), seed)
     assert np.all(np.diff(starts) >= 0)
-    assert not starts.size or (starts[0] >= 0 and starts[-1] < 2_000_000_000)
+    assert not starts.size or (starts[0] >= 0 and starts[-1] < 2_750_000_000)
+
+
+@pytest.mark.parametrize("kind", OPEN)
+def test_the_mean_rate_of_a_load_is_what_it_offers_in_the_measured_part(kind: str) -> None:
+    """Within five standard deviations of a process with a coefficient of variation of 2."""
+    load = example(kind, 100, duration_s=20, warmup_s=2.0, cooldown=1.0)
+    assert load.rate_per_s is not None
+    starts = whole(load, 5)
+    measured = int(((starts >= 2_000_000_000) & (starts < 22_000_000_000)).sum())
+    expected = load.rate_per_s * 20
+    assert abs(measured - expected) <= 10 * expected**0.5
+
+
+@pytest.mark.parametrize("kind", [name for name in OPEN if name not in ("ramp", "steps", "sequence")])
+def test_a_longer_load_begins_with_the_schedule_of_a_shorter_one(kind: str) -> None:
+    """Nothing is anchored to the load's end; a rounding of 1 ns is all that may differ."""
+    short = whole(example(kind, 50, duration_s=2.0), 9)
+    longer = whole(example(kind, 50, duration_s=3.0), 9)
+    assert short.size <= longer.size
+    assert np.abs(short - longer[: short.size]).max() <= 1
 
 
 def test_constant_has_zero_variance_but_for_rounding() -> None:
