@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import resource
 import sys
 from collections import Counter
@@ -79,6 +80,16 @@ def test_every_pattern_moves_whole_blocks_and_all_content_is_right(tmp_path: Pat
     assert facts["mismatched"] == 0
     synced = [ns for ns in columns["fsync_ns"] if ns is not None]
     assert len(synced) == (80 if pattern == "fsync" else 0)
+
+
+def test_operations_that_were_moved_to_disk_are_checked_like_the_others_and_facts_add_up(tmp_path: Path) -> None:
+    files = Files(tmp_path, pattern="seq-read")
+    client = files.client()
+    moved = pickle.loads(pickle.dumps(drive_blocking(client, 6)))
+    for batch in (moved[:4], moved[4:]):
+        client.columns(batch)
+    facts = client.facts()
+    assert (facts["verified"], facts["mismatched"], facts["application_read_bytes"]) == (6, 0, 6 * 4096)
 
 
 def test_sequential_reads_go_through_all_blocks_of_all_files_and_begin_again(tmp_path: Path) -> None:

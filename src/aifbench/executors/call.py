@@ -9,7 +9,6 @@ import ctypes
 import os
 import resource
 import select
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ from typing import IO
 from aifbench.clock import NS_PER_S, monotonic_ns
 from aifbench.errors import ExecutorError
 from aifbench.executors.environment import build
+from aifbench.executors.program import find_program
 from aifbench.model.process import ProcessUsage
 
 KEEP_BYTES = 4 << 20
@@ -54,17 +54,6 @@ def _dying_with(parent: int) -> Callable[[], None]:
     return prepare
 
 
-def find_program(name: str, env: Mapping[str, str]) -> str:
-    """The program's full path; ExecutorError when there is none that may be executed."""
-    found = shutil.which(name, path=env.get("PATH", os.defpath))
-    if found is None:
-        raise ExecutorError(
-            f"program {name!r} was not found or may not be executed",
-            hint="check its name, or give its full path",
-        )
-    return found
-
-
 def call(
     argv: Sequence[str], *, timeout_s: float, env: Mapping[str, str], cwd: str | Path, grace_s: float = 0.5
 ) -> Completed:
@@ -75,7 +64,7 @@ def call(
     from just before the start until its end was seen.
     """
     environment = build(os.environ, env, (), process=argv[0])
-    program = find_program(argv[0], environment)
+    program = find_program(argv[0], str(cwd), environment.get("PATH", ""), process=argv[0])
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = monotonic_ns()
         try:

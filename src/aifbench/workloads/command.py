@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from aifbench.executors.call import Completed, call, find_program
+from aifbench.executors.call import Completed, call
+from aifbench.executors.program import find_program
 from aifbench.load.transport.secret import resolve
 from aifbench.model.operation import OK, TIMEOUT, Operation
 from aifbench.model.options import Options, Sweep, single
@@ -144,10 +145,11 @@ class CommandClient:
 
     def open_user(self, user: int) -> CommandUser:
         """Raises ExecutorError when there is no such program."""
-        find_program(self._argv[0], {**os.environ, **self._env})
         folder = Path(self._folder) if self._folder else self._scratch / f"u{user}"
         if not self._folder:
             folder.mkdir(parents=True, exist_ok=True)
+        path = self._env.get("PATH", os.environ.get("PATH", ""))
+        find_program(self._argv[0], str(folder), path, process="command")
         return CommandUser(self._argv, self._env, str(folder), self)
 
     def columns(self, operations: Sequence[Operation]) -> dict[str, list[Any]]:

@@ -40,6 +40,9 @@ class FioOptions(Options):
     depth: Sweep[Count] = Field(default=1, description="fio's `iodepth`: only asynchronous engines use more than 1")
     jobs: Sweep[Count] = Field(default=1, description="fio's `numjobs`: processes, each with a file of its own")
     direct: Sweep[bool] = Field(default=False, description="past the page cache (O_DIRECT)")
+    cache: Sweep[Literal["drop", "as-is"]] = Field(
+        default="drop", description="fio's `invalidate`: drop the file's pages from the cache before each run, or not"
+    )
     fsync: Sweep[Whole] = Field(default=0, description="fsync after so many writes; 0: never")
     fsync_at_end: bool = Field(default=True, description="fsync when a job's file is written, within its time")
     read_share: Sweep[Share] = Field(default=0.5, description="share of reads in rw and randrw")
@@ -65,7 +68,7 @@ def arguments(options: FioOptions, folder: str, name: str, seed: int) -> list[st
     argv += [f"--bs={options.block_size}", f"--size={options.file_size}", f"--ioengine={options.engine}"]
     argv += [f"--iodepth={options.depth}", f"--numjobs={options.jobs}", "--group_reporting=1", "--thread=0"]
     argv += [f"--direct={int(single(options.direct))}", f"--fsync={options.fsync}", f"--randseed={seed & 0x7FFFFFFF}"]
-    argv += [f"--end_fsync={int(options.fsync_at_end)}", "--eta=never"]
+    argv += [f"--end_fsync={int(options.fsync_at_end)}", f"--invalidate={int(options.cache == 'drop')}", "--eta=never"]
     if options.pattern in ("rw", "randrw"):
         argv.append(f"--rwmixread={round(single(options.read_share) * 100)}")
     if single(options.runtime) > 0:

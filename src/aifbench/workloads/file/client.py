@@ -61,6 +61,7 @@ class FileClient:
         self._names, weights = self._mix(options)
         self._weighted = Weighted(weights)
         self._lock = threading.Lock()
+        self._block_users: list[BlockUser] = []
         self._io_before: dict[str, int] = {}
         self._io_after: dict[str, int] | None = None
         self._facts: dict[str, Any] = {}
@@ -90,6 +91,8 @@ class FileClient:
         else:
             opened = BlockUser(self, user, self._folder / f"u{user}")
         with self._lock:
+            if isinstance(opened, BlockUser):
+                self._block_users.append(opened)
             self._io_before = process_io()
         return opened
 
@@ -100,9 +103,9 @@ class FileClient:
             self._add("laid_out_bytes", size)
             self._add("laid_out_s", ns / 1e9)
 
-    def synced_at_close(self, ns: int) -> None:
+    def synced_at_end(self, ns: int) -> None:
         with self._lock:
-            self._add("fsync_at_close_s", ns / 1e9)
+            self._add("fsync_at_end_s", ns / 1e9)
 
     def refilled(self) -> None:
         with self._lock:
@@ -114,7 +117,12 @@ class FileClient:
     # after the load
 
     def columns(self, operations: Sequence[Operation]) -> dict[str, list[int | None]]:
-        """`fsync_ns`: what the fsync inside a write took. Reads that were kept are checked here."""
+        """`fsync_ns`: what the fsync inside a write took. Reads that were kept are checked here.
+
+        May be called for one batch of operations after the other: facts add up.
+        """
+        while self._block_users:
+            self._block_users.pop().sync()
         self._end_io()
         checked = mismatched = 0
         for operation in operations:
@@ -131,9 +139,11 @@ class FileClient:
                 mismatched += 1
                 operation.fail("content-mismatch", wrong)
         reads = sum(operation.kind == "read" and operation.bytes_in > 0 for operation in operations)
-        self._facts |= {"reads": reads, "verified": checked, "mismatched": mismatched}
-        self._facts["application_read_bytes"] = sum(operation.bytes_in for operation in operations)
-        self._facts["application_write_bytes"] = sum(operation.bytes_out for operation in operations)
+        self._add("reads", reads)
+        self._add("verified", checked)
+        self._add("mismatched", mismatched)
+        self._add("application_read_bytes", sum(operation.bytes_in for operation in operations))
+        self._add("application_write_bytes", sum(operation.bytes_out for operation in operations))
         return {"fsync_ns": [o.detail.ns if isinstance(o.detail, Synced) else None for o in operations]}
 
     def _end_io(self) -> None:

@@ -23,12 +23,18 @@ FILES_PER_USER = 1 << 32
 """Numbers of files: user × this + index, so that a block names its file among those of all users."""
 
 
-class Kept(NamedTuple):
-    """A block that was read and is checked after the load."""
+class Kept:
+    """A block that was read and is checked after the load; it may be moved to disk before that, as plain bytes."""
 
-    area: mmap.mmap
-    file: int
-    offset: int
+    __slots__ = ("area", "file", "offset")
+
+    def __init__(self, area: mmap.mmap | bytes, file: int, offset: int) -> None:
+        self.area = area
+        self.file = file
+        self.offset = offset
+
+    def __reduce__(self) -> tuple[type[Kept], tuple[bytes, int, int]]:
+        return Kept, (self.area[:], self.file, self.offset)
 
 
 class KeptFile(NamedTuple):
@@ -176,16 +182,18 @@ class BlockUser:
             operation.detail = Synced(monotonic_ns() - before)
         operation.status = OK
 
-    def close(self) -> None:
-        """With `fsync: close` what random writes left in the cache is forced out here; the time goes to the facts."""
-        before = monotonic_ns()
-        for descriptor in self._open:
-            if self._writes and self._client.sync_file:
+    def sync(self) -> None:
+        """After the load: with `fsync: close` what is still in the cache is forced out; the time goes to the facts."""
+        if self._writes and self._client.sync_file:
+            before = monotonic_ns()
+            for descriptor in self._open:
                 with contextlib.suppress(OSError):
                     os.fsync(descriptor)
+            self._client.synced_at_end(monotonic_ns() - before)
+
+    def close(self) -> None:
+        for descriptor in self._open:
             os.close(descriptor)
-        if self._writes and self._client.sync_file:
-            self._client.synced_at_close(monotonic_ns() - before)
         self._open.clear()
         self._pool.close()
 

@@ -70,8 +70,7 @@ class ObjectClient:
             bodyless=lambda operation: operation.kind == "stat",
             verify_tls=options.verify_tls,
         )
-        if context.worker == 0 and "delete" in weights:
-            self._put_victims()
+        self._victims_missing = context.worker == 0 and "delete" in weights
 
     def _put_victims(self) -> None:
         """Outside of the measured window: T0 comes when every worker is ready."""
@@ -142,6 +141,9 @@ class ObjectClient:
         return True
 
     def open_slot(self, loop: Any, done: Done) -> HttpSlot:
+        if self._victims_missing:
+            self._victims_missing = False
+            self._put_victims()
         return self._wire.open_slot(loop, done)
 
     # after the load

@@ -1,0 +1,1 @@
+"""What the benchmarks share: one trial of ours, and the table of pairs."""

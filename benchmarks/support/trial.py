@@ -1,0 +1,74 @@
+"""One trial through the product's own path (worker processes, samples), without plan and runner around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aifbench.executors.local import LocalExecutor
+from aifbench.load.job import TrialJob
+from aifbench.load.trial import TrialControl, run_trial
+from aifbench.model.load import Load
+from aifbench.model.service import Target
+from aifbench.samples.read import read_trial
+
+
+class Ended:
+    """`rate_per_s` counts successes that ended after the warm-up and before the end of the offered load."""
+
+    def __init__(
+        self, rate_per_s: float, failed: int, cpu_share: float, workers: tuple[Mapping[str, Any], ...]
+    ) -> None:
+        self.rate_per_s = rate_per_s
+        self.failed = failed
+        self.cpu_share = cpu_share
+        self.workers = workers
+
+
+def trial(
+    folder: Path,
+    uses: str,
+    options: Mapping[str, Any],
+    target: Target,
+    prepared: Mapping[str, Any],
+    load: Load,
+    seed: int,
+) -> Ended:
+    """Run it in worker processes and read its samples."""
+    import pyarrow.compute as pc
+
+    job = TrialJob(
+        run="benchmark",
+        point="p",
+        trial="p.t1",
+        number=1,
+        uses=uses,
+        options=options,
+        load=load,
+        target=target,
+        prepared=prepared,
+        prepared_folder=str(folder),
+        seed=seed,
+        control=str(folder / "control"),
+        samples=str(folder / "samples"),
+        scratch=str(folder / "scratch"),
+    )
+    executor = LocalExecutor()
+    try:
+        outcome = run_trial(job, executor, TrialControl())
+    finally:
+        executor.close()
+    if outcome.problems:
+        raise SystemExit("\n".join(outcome.problems))
+    samples = read_trial(job.samples, job.control)
+    table = samples.table
+    report = outcome.reports[0]
+    start, end = report["warmup_end_ns"], report["end_ns"]
+    ok = pc.equal(table["status"].cast("string"), "ok")
+    inside = pc.and_(pc.greater_equal(table["t_end"], start), pc.less(table["t_end"], end))
+    count = pc.sum(pc.and_(ok, inside)).as_py() or 0
+    failed = table.num_rows - (pc.sum(ok).as_py() or 0)
+    wall = sum(one["window_wall_s"] for one in outcome.reports)
+    cpu = sum(one["cpu_s"] for one in outcome.reports)
+    return Ended(count / ((end - start) / 1e9), failed, cpu / wall, outcome.reports)
