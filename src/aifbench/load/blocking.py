@@ -13,6 +13,7 @@ from pathlib import Path
 from aifbench.clock import NS_PER_S, monotonic_ns, sleep_s
 from aifbench.load.progress import Progress, ProgressWriter
 from aifbench.load.schedule import Stripe
+from aifbench.load.spill import Spill
 from aifbench.load.tally import LATE_NS, Tally
 from aifbench.load.wire import REFUSED_PAUSE_NS
 from aifbench.model.load import Load
@@ -27,8 +28,15 @@ class BlockingEngine:
     """Runs one worker's part of one trial. `operations` holds all of them after `run`, in the order they ended."""
 
     def __init__(
-        self, client: BlockingClient, load: Load, stripe: Stripe, progress: ProgressWriter, stop_file: Path
+        self,
+        client: BlockingClient,
+        load: Load,
+        stripe: Stripe,
+        progress: ProgressWriter,
+        stop_file: Path,
+        spill: Spill,
     ) -> None:
+        self._spill = spill
         self._client = client
         self._load = load
         self._stripe = stripe
@@ -102,6 +110,8 @@ class BlockingEngine:
             if now >= give_up:
                 break
             self._put_progress(0 if now < t0_ns else 1 if now < warmup_end else 2 if now < self._end else 3)
+            with self._lock:
+                self._spill.work(self.operations)
             sleep_s(_NAP_S)
         self._stop.set()
         self._abandon()
@@ -116,7 +126,7 @@ class BlockingEngine:
                 copy.start, copy.end = operation.start, now
                 copy.fail("unfinished", status=UNFINISHED)
                 self.operations.append(copy)
-                self.tally.finished(good=False)
+                self.tally.finished(copy.status)
             self._flying.clear()
             if not self._load.closed and not self.tally.stopped_early:
                 for index in range(next(self._counter), len(self._starts)):
@@ -186,7 +196,7 @@ class BlockingEngine:
         with self._lock:
             if self._flying.pop(me, None) is not None:
                 self.operations.append(operation)
-                self.tally.finished(good=operation.status == OK)
+                self.tally.finished(operation.status)
         return operation
 
     def _drop(self, index: int) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from aifbench.model.operation import OK
+
 LATE_NS = 1_000_000
 """From this lag on a start counts as late: ten times what the loop's timer needs on an idle core."""
 
@@ -29,10 +31,10 @@ class Tally:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
-    def finished(self, *, good: bool) -> None:
+    def finished(self, status: str) -> None:
         self.in_flight -= 1
         self.ended += 1
-        self.errors += not good
+        self.errors += status != OK
 
 
 def spread(values: list[int]) -> dict[str, int | None]:

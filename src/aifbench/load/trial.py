@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -186,13 +186,29 @@ class _Watch:
             self._stopped = True
             put_json(self._control.stop, {"reason": failure or "stop requested"})
 
+    def _salvage(self, index: int) -> str:
+        """Have the samples written that a dead worker had moved to disk; says what was kept."""
+        if not (Path(self._job.scratch) / f"w{index}" / "spill").exists():
+            return "none of its samples are kept"
+        spec = worker_specs(self._job)[index]
+        handle = self._executor.submit(replace(spec, name=f"{spec.name}-salvage", argv=(*spec.argv, "salvage")))
+        self._hooks.on_submit(handle)
+        limit = self._clock.now_ns() + round(WRITE_TIMEOUT_S * NS_PER_S)
+        while not self._executor.status([handle])[0].ended and self._clock.now_ns() < limit:
+            self._clock.sleep_s(_POLL_S)
+        self._executor.stop([handle], grace_s=1.0)
+        report = self._report(index) or {}
+        count = sum(report.get("ended", {}).values())
+        return f"{count} of its samples were on disk and are kept"
+
     def _collect(self) -> TrialOutcome:
         reports = []
         for index, status in enumerate(self._executor.status(self._handles)):
             report = self._report(index)
             if report is None:
                 words = "; ".join(last_lines(self._executor, self._handles[index], 3))
-                self._problems.append(f"worker {index} left no report ({status.describe()}) {words}".rstrip())
+                kept = self._salvage(index)
+                self._problems.append(f"worker {index} left no report ({status.describe()}); {kept}. {words}".rstrip())
             elif report.get("error"):
                 self._problems.append(f"worker {index}: {report['error']}")
             else:

@@ -15,12 +15,15 @@ from aifbench.clock import NS_PER_S, monotonic_ns
 from aifbench.load.loop import Loop
 from aifbench.load.progress import Progress, ProgressWriter
 from aifbench.load.schedule import Stripe
+from aifbench.load.spill import Spill
 from aifbench.load.tally import LATE_NS, Tally
 from aifbench.model.load import Load
 from aifbench.model.operation import DROPPED, OK, TIMEOUT, UNFINISHED, Operation
 from aifbench.workloads.base import Slot, WireClient
 
 TICK_NS = 50_000_000
+QUIET_NS = 1_500_000
+"""Operations are moved to disk only when no start is due this soon: a slice takes about a millisecond."""
 CLOSED_AHEAD = 1024
 """Requests built before T0 in a closed loop, whose number nobody knows: enough for its first, simultaneous starts."""
 REFUSED_PAUSE_NS = 100_000_000
@@ -32,8 +35,15 @@ class WireEngine:
     """Runs one worker's part of one trial. `operations` holds all of them after `run`, in the order they ended."""
 
     def __init__(
-        self, client: WireClient, load: Load, stripe: Stripe, progress: ProgressWriter, stop_file: Path
+        self,
+        client: WireClient,
+        load: Load,
+        stripe: Stripe,
+        progress: ProgressWriter,
+        stop_file: Path,
+        spill: Spill,
     ) -> None:
+        self._spill = spill
         self._client = client
         self._load = load
         self._stripe = stripe
@@ -147,7 +157,7 @@ class WireEngine:
         operation.start = operation.end = monotonic_ns()
         operation.fail("no-slot", str(error))
         self.tally.began()
-        self.tally.finished(good=False)
+        self.tally.finished(operation.status)
         self.operations.append(operation)
 
     def _drop(self, operation: Operation) -> None:
@@ -210,7 +220,8 @@ class WireEngine:
     def _on_done(self, slot: Slot, operation: Operation) -> None:
         self._flying.pop(slot, None)
         self.operations.append(operation)
-        self.tally.finished(good=operation.status == OK)
+        self._spill.held_bytes += operation.bytes_in
+        self.tally.finished(operation.status)
         if self._load.closed:
             self._next_of_user(slot, operation)
         elif self._waiting:
@@ -232,6 +243,8 @@ class WireEngine:
             self._end_of_load()
         phase = 3 if self._draining else 1 if now < self._warmup_end else 2
         self._put_progress(phase)
+        if self._next >= len(self._starts) or self._starts[self._next] - now > QUIET_NS:
+            self._spill.work(self.operations)
         self._loop.call_at(now + TICK_NS, self._tick)
 
     def _put_progress(self, phase: int) -> None:

@@ -1,4 +1,4 @@
-"""One load-generating process: `python -m aifbench.load.worker JOBFILE INDEX`.
+"""One load-generating process: `python -m aifbench.load.worker JOBFILE INDEX [salvage]`.
 
 It connects, says that it is ready, waits for T0, offers its stripe of the load, and only then looks at contents,
 writes its samples and its report. It talks to the controller through files alone.
@@ -12,7 +12,9 @@ import os
 import resource
 import socket
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from aifbench.load.blocking import BlockingEngine
 from aifbench.load.job import ControlFolder, TrialJob
 from aifbench.load.progress import ProgressWriter
 from aifbench.load.schedule import phase, stripe
+from aifbench.load.spill import Spill
+from aifbench.load.spill import read as read_spill
 from aifbench.load.tally import spread
 from aifbench.load.wire import WireEngine
 from aifbench.model.codec import from_data
@@ -68,7 +72,8 @@ class Worker:
         self.progress = ProgressWriter(self.control.progress(index))
         # By what the client offers, not by its class: a plugin need not inherit from anything.
         kind: Any = WireEngine if hasattr(self.client, "open_slot") else BlockingEngine
-        self.engine = kind(self.client, job.load, share, self.progress, self.control.stop)
+        self.spill = Spill(scratch / "spill")
+        self.engine = kind(self.client, job.load, share, self.progress, self.control.stop, self.spill)
 
     def connect(self) -> None:
         """Raises LoadError when the target cannot be reached."""
@@ -102,33 +107,24 @@ class Worker:
         return seconds
 
     def finish(self, t0_ns: int, seconds: dict[str, Any], clock: Any) -> dict[str, Any]:
-        """Columns, Parquet file, and the report that is returned."""
-        job, engine, load = self.job, self.engine, self.job.load
-        warmup_end = t0_ns + round(load.warmup_s * NS_PER_S)
-        end = t0_ns + round(load.steady_end_s * NS_PER_S)
-        operations: list[Operation] = engine.operations
-        own = self.client.columns(operations)
+        """Columns, Parquet files, and the report that is returned.
+
+        There is one file but for long or large loads, whose operations were partly moved to disk: they are read back
+        in batches and make a file each.
+        """
+        load = self.job.load
+        tally = self.engine.tally
+        self.spill.close()
+        ended = self._write_samples(t0_ns, chain(read_spill(self.spill.path), [self.engine.operations]))
         facts = dict(self.client.facts())
-        tally = engine.tally
-        ended: dict[str, int] = {}
-        for operation in operations:
-            ended[operation.status] = ended.get(operation.status, 0) + 1
-        connect_ns = getattr(engine, "connect_ns", None)
+        connect_ns = getattr(self.engine, "connect_ns", None)
         connect_s = [ns / NS_PER_S for ns in connect_ns] if connect_ns is not None else facts.pop("connect_s", [])
-        report = {
-            "schema": SAMPLES_SCHEMA,
-            "run": job.run,
-            "point": job.point,
-            "trial": job.number,
-            "worker": self.index,
+        return {
+            **self._place(t0_ns),
             "workers": load.workers,
-            "host": socket.gethostname(),
             "pid": os.getpid(),
             "cpus": sorted(os.sched_getaffinity(0)),
             "anchor": asdict(clock),
-            "t0_ns": t0_ns,
-            "warmup_end_ns": warmup_end,
-            "end_ns": end,
             "connect_s": connect_s,
             "connect_count": len(connect_s),
             "scheduled": tally.scheduled,
@@ -141,19 +137,57 @@ class Worker:
             "late_with_free_slot": tally.late_with_free_slot,
             "slots_opened_in_load": tally.slots_opened_in_load,
             "stopped_early": tally.stopped_early,
+            "spilled": self.spill.moved,
             "max_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "facts": facts,
             "error": None,
         }
-        table = to_table(
-            operations,
-            own,
-            {"run": job.run, "point": job.point, "trial": job.number, "worker": self.index},
-            lambda operation: phase(operation.intended - t0_ns, warmup_end - t0_ns, end - t0_ns),
-            report,
-        )
-        write(table, Path(job.samples) / f"w{self.index}.parquet")
-        return report
+
+    def salvage(self) -> dict[str, Any]:
+        """Write what this worker's dead predecessor had moved to disk. T0 is read from the go file."""
+        t0_ns = self.wait_for_go() or 0
+        ended = self._write_samples(t0_ns, read_spill(self.spill.path))
+        return {**self._place(t0_ns), "workers": self.job.load.workers, "ended": ended, "salvaged": True}
+
+    def _place(self, t0_ns: int) -> dict[str, Any]:
+        """Which samples these are, and the bounds of their phases."""
+        job, load = self.job, self.job.load
+        return {
+            "schema": SAMPLES_SCHEMA,
+            "run": job.run,
+            "point": job.point,
+            "trial": job.number,
+            "worker": self.index,
+            "host": socket.gethostname(),
+            "t0_ns": t0_ns,
+            "warmup_end_ns": t0_ns + round(load.warmup_s * NS_PER_S),
+            "end_ns": t0_ns + round(load.length_s * NS_PER_S),
+        }
+
+    def _write_samples(self, t0_ns: int, batches: Iterable[list[Operation]]) -> dict[str, int]:
+        """One Parquet file per batch (at least one); returns how many operations ended how."""
+        place = self._place(t0_ns)
+        ended: dict[str, int] = {}
+        part = 0
+        for operations in batches:
+            if not operations and part:
+                continue
+            own = self.client.columns(operations)
+            for operation in operations:
+                ended[operation.status] = ended.get(operation.status, 0) + 1
+            table = to_table(
+                operations,
+                own,
+                {"run": place["run"], "point": place["point"], "trial": place["trial"], "worker": self.index},
+                lambda operation: phase(
+                    operation.intended - t0_ns, place["warmup_end_ns"] - t0_ns, place["end_ns"] - t0_ns
+                ),
+                place,
+            )
+            name = f"w{self.index}.parquet" if part == 0 else f"w{self.index}-{part:04d}.parquet"
+            write(table, Path(self.job.samples) / name)
+            part += 1
+        return ended
 
 
 def run(job: TrialJob, index: int) -> dict[str, Any] | None:
@@ -177,7 +211,7 @@ def main(argv: list[str]) -> int:
     index = int(argv[1])
     control = ControlFolder(job.control)
     try:
-        report = run(job, index)
+        report = Worker(job, index).salvage() if argv[2:] == ["salvage"] else run(job, index)
     except AifbenchError as error:
         sys.stderr.write(f"{error}\n")
         put_json(control.report(index), {"worker": index, "error": str(error), "exit_code": int(error.exit_code)})

@@ -74,6 +74,9 @@ class HttpAnswer:
         self.chunked = False
         self.reused = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, tuple(getattr(self, name) for name in self.__slots__)
+
     def body(self) -> bytes:
         """The content, chunk framing taken off. Raises FramingError."""
         raw = b"".join(self.reads)
@@ -87,6 +90,13 @@ class HttpAnswer:
             if key.strip().lower() == wanted:
                 return value.strip().decode("latin-1")
         return ""
+
+
+def _again(*values: Any) -> HttpAnswer:
+    answer = HttpAnswer()
+    for name, value in zip(HttpAnswer.__slots__, values, strict=True):
+        setattr(answer, name, value)
+    return answer
 
 
 class HttpSlot:

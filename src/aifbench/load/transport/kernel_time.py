@@ -64,13 +64,14 @@ class KernelClock:
         """Monotonic nanoseconds for each stamp, interpolated between looks.
 
         `read_ns` are the monotonic times of the reads. A stamp is replaced by its read's time where the kernel gave
-        none, where it lies after the read or more than ten seconds before it, or where the clock was stepped.
+        none, where it lies after the read or more than ten seconds before it, or where the clock was stepped; all
+        are when no offset was ever looked at.
         """
         import numpy as np
 
         reads = np.asarray(read_ns, dtype=np.int64)
-        if not len(raw):
-            return []
+        if not raw or not self._offsets:
+            return list(read_ns)
         blank = b"\0" * 16
         words = np.frombuffer(b"".join(stamp if len(stamp) == 16 else blank for stamp in raw), dtype=np.int64)
         wall = words[0::2] * 1_000_000_000 + words[1::2]
