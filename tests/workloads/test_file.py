@@ -178,6 +178,9 @@ def test_a_file_system_that_refuses_direct_is_named(tmp_path: Path, monkeypatch:
         Files(tmp_path, direct=True).client().open_user(0)
 
 
+NO_BYTE_CODE = {"PYTHONDONTWRITEBYTECODE": "1"}  # Python 3.11 would leave a truncated file in the package
+
+
 FULL = """
 import json, resource, sys
 from pathlib import Path
@@ -195,14 +198,17 @@ print(json.dumps([[o.status, o.error] for o in ended]))
 def test_a_file_that_may_not_grow_ends_operations_with_its_error_and_not_the_run(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     argv = [sys.executable, "-c", FULL, str(tmp_path), "seq-write"]
-    done = call(argv, timeout_s=60, env={"PYTHONPATH": str(root)}, cwd=tmp_path)
+    done = call(argv, timeout_s=60, env={"PYTHONPATH": str(root), **NO_BYTE_CODE}, cwd=tmp_path)
     assert done.exit_code == 0, done.err.decode()
     assert done.out.decode().strip() == str(
         [["ok", ""]] * 4 + [["error", "short-write"]] + [["error", "efbig"]] * 3
     ).replace("'", '"')
 
 
-def test_a_layout_that_does_not_fit_is_one_clear_error_before_the_load(tmp_path: Path) -> None:
+def test_a_layout_that_does_not_fit_is_one_clear_error_before_the_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     files = Files(tmp_path, pattern="rand-read")
     resource.setrlimit(resource.RLIMIT_FSIZE, (20000, hard))
