@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from aifbench.clock import monotonic_ns, wall_ns
+from aifbench.clock import monotonic_ns
 from aifbench.load.transport.kernel_time import ANCILLARY_SIZE, KernelClock, Offset, enable
 
 S = 1_000_000_000
@@ -61,6 +61,5 @@ def test_the_kernels_stamp_lies_between_the_write_and_the_read() -> None:
     real.look()
     arrived = real.convert([ancillary[0][2]], [read])[0]
     assert before - 20_000 <= arrived <= sent + 1_000_000 < read
-    assert wall_ns() > 0
     for sock in (sender, receiver, listener):
         sock.close()
