@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aifbench.cli.progress import Follower
+from aifbench.cli.progress import Follower, clock_text
 from aifbench.cli.story import line, stamped
 from aifbench.load.progress import Progress
 from aifbench.model.load import Load
@@ -74,7 +74,12 @@ def test_the_text_names_phase_rates_and_errors() -> None:
     follower.see(tick(3.0, 12, 10, errors=1))
     view = follower.view()
     assert view is not None
-    assert view.text() == "[1/2] chat.t1 steady  offered 4.00/s  achieved 2.50/s  errors 1  left 17.0 s"
+    assert view.text() == "[1/2] chat.t1 steady  offered 4.00/s  achieved 2.50/s  errors 1  left 0:17"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(-3, "0:00"), (59.6, "1:00"), (754, "12:34"), (10_800, "3:00:00")])
+def test_time_left_is_written_like_a_clock(seconds: float, text: str) -> None:
+    assert clock_text(seconds) == text
 
 
 @pytest.mark.parametrize(

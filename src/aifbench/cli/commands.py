@@ -75,6 +75,9 @@ SECTIONS: Mapping[str, Mapping[str, Line]] = {
         "workload": Line("", "Workloads: what there is.", WORKLOAD),
         "executor": Line("", "Executors: what there is.", EXECUTOR),
     },
+    "Check the generator": {
+        "simulate": _cli("simulate:simulate", "Serve answers of known timing, to check a load generator against."),
+    },
     "This installation": {
         "doctor": _cli("doctor:doctor", "Say what this machine has and lacks, with the install lines."),
         "completion": _cli("completion:completion", "Print the completion script of a shell."),

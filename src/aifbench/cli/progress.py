@@ -10,7 +10,7 @@ from aifbench.load.progress import PHASE_NAMES
 from aifbench.model.plan import Plan
 from aifbench.runner.recorder import Tick
 from aifbench.store.journal import Event
-from aifbench.units import format_duration, significant
+from aifbench.units import significant
 
 WINDOW_S = 3.0
 """Rates are averages over this many seconds."""
@@ -34,7 +34,7 @@ class View:
     share: float
 
     def text(self) -> str:
-        """`[3/14] chat.2.t1 steady  offered 4/s  achieved 3.9/s  errors 0  left 42 s`."""
+        """`[3/14] chat.2.t1 steady  offered 4/s  achieved 3.9/s  errors 0  left 0:42`."""
         parts = [f"[{self.number}/{self.of}] {self.trial} {self.phase}"]
         if self.offered_per_s is not None and self.achieved_per_s is not None:
             parts.append(f"offered {significant(self.offered_per_s)}/s")
@@ -42,8 +42,15 @@ class View:
         parts.append(f"errors {self.errors}")
         if self.dropped:
             parts.append(f"dropped {self.dropped}")
-        parts.append(f"left {format_duration(max(0, round(self.left_s)))}")
+        parts.append(f"left {clock_text(self.left_s)}")
         return "  ".join(parts)
+
+
+def clock_text(seconds: float) -> str:
+    """`0:42`, `12:05`, `3:00:00`."""
+    minutes, left = divmod(max(0, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
 
 
 @dataclass

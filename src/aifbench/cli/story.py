@@ -39,6 +39,8 @@ _WORDS = {
     "preparation-finished": "finished",
     "preparation-failed": "failed",
     "preparation-cleaned": "cleaned up",
+    "result-starting": "being made",
+    "result-written": "written",
     "trial-started": "started",
     "trial-finished": "finished",
     "trial-failed": "failed",
