@@ -64,6 +64,7 @@ def counts(view: View) -> Mapping[str, int]:
     return {
         "scheduled": sum(known) if complete else operations.count,
         "started": int(operations.started.sum()),
+        **({"retried": int(operations.retried.sum())} if view.load.retries is not None else {}),
         **{name: int(operations.status.among(name).sum()) for name in STATUSES},
     }
 
@@ -120,7 +121,7 @@ def _open_loop(view: View) -> list[Finding | None]:
     return [
         _offered(view),
         _achieved(view),
-        _gaps(view, steady & operations.started),
+        _gaps(view, steady & operations.started & ~operations.retried),
         *_lags(view, steady & operations.started),
     ]
 
@@ -131,8 +132,10 @@ def _offered(view: View) -> Finding | None:
     if load.rate_per_s is None or load.operations is not None or any(r.get("stopped_early") for r in view.workers):
         return None
     expected = load.rate_per_s * load.duration_s
-    spread = 0.0 if load.arrival == "constant" else expected**0.5 * float(load.shape.get("cv", 1.0) or 1.0)
-    return validity.offered_rate(int(view.operations.steady.sum()), load.rate_per_s, load.duration_s, spread)
+    even = load.arrival == "constant" or load.shape.get("inner") == "constant"
+    spread = 0.0 if even else expected**0.5 * float(load.shape.get("cv", 1.0) or 1.0)
+    scheduled = int((view.operations.steady & ~view.operations.retried).sum())
+    return validity.offered_rate(scheduled, load.rate_per_s, load.duration_s, spread)
 
 
 def _achieved(view: View) -> Finding | None:
@@ -141,7 +144,7 @@ def _achieved(view: View) -> Finding | None:
         return None
     operations = view.operations
     offers = int(offered(view).sum())
-    ends = int((completed(view) | inside(view, operations.end, operations.failed)).sum())
+    ends = int(((completed(view) | inside(view, operations.end, operations.failed)) & ~operations.retried).sum())
     behind = offers - ends > 2 * offers**0.5
     seconds = view.window.seconds
     return validity.achieved_rate(offers / seconds, (ends if behind else max(ends, offers)) / seconds)
@@ -158,7 +161,8 @@ def _gaps(view: View, started: Mask) -> Finding | None:
     if len(actual) < FEWEST_GAPS or not load.rate_per_s:
         return None
     if load.arrival == "poisson":
-        schedule = _exponential(gaps_s(operations.intended[operations.steady]), load.rate_per_s, " (intended starts)")
+        scheduled = operations.steady & ~operations.retried
+        schedule = _exponential(gaps_s(operations.intended[scheduled]), load.rate_per_s, " (intended starts)")
         if schedule.verdict is not Validity.VALID:
             return schedule
         if not operations.dropped.any():

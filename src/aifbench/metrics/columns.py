@@ -179,6 +179,11 @@ class Operations:
         return self.status.among(DROPPED)
 
     @cached_property
+    def retried(self) -> Mask:
+        """Retries: operations beyond the schedule that repeat the work of a failed one."""
+        return np.asarray(self.integers("retry_of") != MISSING)
+
+    @cached_property
     def steady(self) -> Mask:
         return self.words("phase").among(STEADY)
 

@@ -33,8 +33,8 @@ def completed(view: View) -> Mask:
 
 
 def offered(view: View) -> Mask:
-    """Operations whose intended start lies in the window, dropped ones too."""
-    return inside(view, view.operations.intended, np.ones(view.operations.count, np.bool_))
+    """Operations of the schedule whose intended start lies in the window, dropped ones too; no retries."""
+    return inside(view, view.operations.intended, ~view.operations.retried)
 
 
 def bandwidth(view: View, name: str, amounts: Floats, nothing: str) -> Metric:

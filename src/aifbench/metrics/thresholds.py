@@ -99,6 +99,13 @@ THRESHOLDS: Mapping[str, Threshold] = {
         "raise load.warmup, or lower the rate: the target may be saturated",
     ),
     "stopped-early": Threshold(0, None, "", "the load ended before its planned end"),
+    "overload": Threshold(
+        0, None, "", "the target works off less than is offered, so latencies only say how long the load went on",
+        "lower load.rate_per_s; the throughput of this point is what the target can do",
+    ),
+    "too-many-errors": Threshold(
+        0, None, "", "the load was ended by stop.error_rate before its planned end", "see the errors by kind"
+    ),
     "token-source": Threshold(
         0.0, None, "share", "a count of events is not a count of tokens", "use a server that reports usage"
     ),

@@ -48,6 +48,9 @@ def _written(value: float, unit: str) -> str:
     return format_duration(value) if unit == "s" else significant(value)
 
 
+_STOPS = (("overload", "overload"), ("errors", "too-many-errors"))
+
+
 def workers(planned: int, reports: Sequence[Mapping[str, Any]]) -> Finding:
     """Every planned worker reported, and none reported an error."""
     failed = [f"worker {report.get('worker')}: {report['error']}" for report in reports if report.get("error")]
@@ -65,12 +68,20 @@ def samples_read(problems: Sequence[str]) -> Finding | None:
 
 
 def stopped_early(reports: Sequence[Mapping[str, Any]]) -> Finding | None:
-    reasons = sorted({str(report["stopped_early"]) for report in reports if report.get("stopped_early")})
-    return finding("stopped-early", Validity.DEGRADED, "; ".join(reasons)) if reasons else None
+    """By whose word: `overload` and `too-many-errors` are stop conditions of the recipe."""
+    stopped = [report for report in reports if report.get("stopped_early")]
+    if not stopped:
+        return None
+    codes = {str(report.get("stop_code")) for report in stopped}
+    code = next((name for word, name in _STOPS if word in codes), "stopped-early")
+    return finding(code, Validity.DEGRADED, "; ".join(sorted({str(report["stopped_early"]) for report in stopped})))
 
 
 def conservation(reports: Sequence[Mapping[str, Any]]) -> Finding | None:
-    """Scheduled = started + dropped, and started = ok + error + timeout + cancelled + unfinished, in each worker."""
+    """Scheduled + retried = started + dropped, and started = ok + error + timeout + cancelled + unfinished.
+
+    In each worker. Retries are operations beyond the schedule.
+    """
     known = [report for report in reports if all(key in report for key in ("scheduled", "started", "dropped", "ended"))]
     if not known:
         return None
@@ -78,9 +89,11 @@ def conservation(reports: Sequence[Mapping[str, Any]]) -> Finding | None:
     for report in known:
         scheduled, started, dropped = (int(report[key]) for key in ("scheduled", "started", "dropped"))
         ended = sum(int(count) for status, count in report["ended"].items() if status != "dropped")
-        if scheduled != started + dropped:
+        retried = int(report.get("retried") or 0)
+        if scheduled + retried != started + dropped:
+            more = f" + retried {retried}" if retried else ""
             wrong.append(
-                f"worker {report.get('worker')}: scheduled {scheduled} ≠ started {started} + dropped {dropped}"
+                f"worker {report.get('worker')}: scheduled {scheduled}{more} ≠ started {started} + dropped {dropped}"
             )
         if started != ended:
             wrong.append(f"worker {report.get('worker')}: started {started} ≠ ended {ended}")

@@ -12,6 +12,7 @@ TIME_COLUMNS = ("t_intended", "t_start", "t_first", "t_last", "t_end")
 
 CORE_COLUMNS = (
     *CONSTANT_COLUMNS, "seq", "op", "phase", *TIME_COLUMNS, "status", "error_kind", "note", "bytes_out", "bytes_in",
+    "retry_of",
 )  # fmt: skip
 
 METADATA_KEY = b"aifbench"
@@ -37,5 +38,6 @@ def arrow_schema() -> Any:
             ("note", pa.string()),
             ("bytes_out", pa.int64()),
             ("bytes_in", pa.int64()),
+            ("retry_of", pa.int64()),
         ]
     )

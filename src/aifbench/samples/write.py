@@ -35,7 +35,7 @@ def to_table(
         columns[name] = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), [str(constants[name])])
     for name in ("trial", "worker"):
         columns[name] = pa.array([int(constants[name])] * count, pa.int32())
-    columns["seq"] = pa.array([operation.seq for operation in operations], pa.int64())
+    columns["seq"] = pa.array([operation.number for operation in operations], pa.int64())
     columns["op"] = words([operation.kind for operation in operations])
     columns["phase"] = words([phase_of(operation) for operation in operations])
     for name in TIME_COLUMNS:
@@ -46,6 +46,7 @@ def to_table(
     columns["note"] = pa.array([operation.note or None for operation in operations], pa.string())
     columns["bytes_out"] = pa.array([operation.bytes_out for operation in operations], pa.int64())
     columns["bytes_in"] = pa.array([operation.bytes_in for operation in operations], pa.int64())
+    columns["retry_of"] = pa.array([operation.retry_of for operation in operations], pa.int64())
     table = pa.table([columns[field.name].cast(field.type) for field in schema], schema=schema)
     for name, values in own_columns.items():
         if len(values) != count:
