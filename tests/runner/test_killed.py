@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aifbench.executors.base import Stream
-from aifbench.executors.fake import FakeExecutor
+from aifbench.executors.fake import Behaviour, FakeExecutor
 from aifbench.model.codec import to_data
 from aifbench.model.process import Handle, ProcessSpec, ProcessStatus
 from aifbench.runner.run import resume, start
@@ -55,7 +55,15 @@ class Life:
             raise Killed
 
 
-class MortalExecutor(FakeExecutor):
+class SoleExecutor(FakeExecutor):
+    """Refuses to start anything beside a living process of the same name."""
+
+    def submit(self, spec: ProcessSpec) -> Handle:
+        assert not [one for one in self.machine.running() if one.spec.name == spec.name], f"two of {spec.name}"
+        return super().submit(spec)
+
+
+class MortalExecutor(SoleExecutor):
     """Does nothing any more once the controller is dead."""
 
     life: Life
@@ -108,8 +116,11 @@ def test_the_number_of_events_that_the_tests_below_go_through_is_that_of_the_run
 def test_a_controller_killed_at_any_event_is_resumed_to_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple[dict[str, Any], int], at: int, after: bool
 ) -> None:
-    """The fake machine outlives the controller, as a real one does: leftovers and double starts would be seen."""
-    machine = new_machine()
+    """The fake machine outlives the controller, as a real one does: leftovers and double starts would be seen.
+
+    Its services do not mind SIGTERM: they still run when the next controller comes.
+    """
+    machine = new_machine({"service*": Behaviour(ignores_term=True)})
     executor = MortalExecutor(machine)
     executor.life = life = Life(at, after=after)
     append = Journal.append
@@ -130,7 +141,7 @@ def test_a_controller_killed_at_any_event_is_resumed_to_the_same_result(
 
     folder = RunFolder(next((tmp_path / "runs").iterdir()))
     before = folder.read_journal().events
-    outcome = resume(folder, driving(machine, tmp_path))
+    outcome = resume(folder, driving(machine, tmp_path, executor=SoleExecutor(machine)))
 
     assert machine.running() == []
     if outcome.already:

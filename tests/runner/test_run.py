@@ -105,6 +105,32 @@ def test_a_service_that_fails_to_start_fails_its_trials_and_the_other_stage_goes
     assert machine.running() == []
 
 
+@pytest.mark.parametrize("fault", ["never_ready", "not_to_be_stopped"])
+def test_a_service_that_failed_is_gone_before_the_next_stage_begins(tmp_path: Path, fault: str) -> None:
+    """Neither the deployment's failed start nor its failed stop may leave it behind."""
+    machine = new_machine()
+    steps = FakeSteps(machine)
+    getattr(steps, fault).add("service1")
+    beside: list[str] = []
+
+    def observer(news: Event | Tick) -> None:
+        if isinstance(news, Event) and news.kind == "service-starting" and news.data["service"] == "service2":
+            beside.extend(process.spec.name for process in machine.running())
+
+    given = driving(machine, tmp_path, steps=steps, observer=observer)
+    outcome = start(small_plan(stages=2), "", "", tmp_path / "runs", given)
+    assert beside == []
+    assert [event["trial"] for event in data(outcome.folder, "trial-finished")][-2:] == ["work2.t1", "work2.t2"]
+
+
+def test_a_service_that_never_got_ready_is_stopped_before_the_stage_goes_on(tmp_path: Path) -> None:
+    machine = new_machine()
+    steps = FakeSteps(machine)
+    steps.never_ready = {"service1"}
+    kinds_seen = kinds(run(tmp_path, machine, steps=steps).folder)
+    assert kinds_seen.index("process-ended") < kinds_seen.index("service-failed")
+
+
 def test_a_service_that_dies_in_the_middle_of_a_load_point_is_named_and_samples_stay(tmp_path: Path) -> None:
     machine = new_machine({"service1": Behaviour(runs_s=2.6, exit_code=9)})
     outcome = run(tmp_path, machine)

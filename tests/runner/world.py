@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aifbench.errors import ServiceError
+from aifbench.errors import ExecutorError, ServiceError
 from aifbench.executors.base import Executor
 from aifbench.executors.fake import Behaviour, FakeExecutor, FakeMachine
 from aifbench.load.job import PrepareJob, TrialJob
@@ -41,6 +41,8 @@ class FakeSteps:
         self._clock = machine.clock
         self._during = during or (lambda _trial: None)
         self.external: set[str] = set()
+        self.never_ready: set[str] = set()
+        self.not_to_be_stopped: set[str] = set()
         self.validity = Validity.VALID
         self.slo: tuple[SloVerdict, ...] = ()
 
@@ -50,12 +52,16 @@ class FakeSteps:
             return ServiceUp(planned.name, target, None)
         handle = executor.submit(ProcessSpec(planned.name, ("server",), str(folder), tied=not keep))
         self._clock.sleep_s(1.0)
+        if planned.name in self.never_ready:
+            raise ServiceError("not ready", where=planned.name)
         status = executor.status([handle])[0]
         if status.ended:
             raise ServiceError(f"died while starting ({status.describe()})", where=planned.name)
         return ServiceUp(planned.name, target, handle, {"version": "1"})
 
     def down(self, up: ServiceUp, executor: Executor) -> ProcessStatus | None:
+        if up.name in self.not_to_be_stopped:
+            raise ExecutorError("no answer", where=up.name)
         return executor.stop([up.handle])[0] if up.handle is not None else None
 
     def keep(self, up: ServiceUp, planned: PlannedService, executor: Executor) -> str:

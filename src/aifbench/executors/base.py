@@ -44,6 +44,13 @@ class Executor(Protocol):
         """The handle again, from its stored record, in another controller process."""
         ...
 
+    def find(self, folder: str) -> list[Handle]:
+        """Of the processes whose spec's folder lies in `folder`, those not known to have ended, whoever started them.
+
+        For what a controller started and died before it could write the handle down.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of everything tied to this controller, ending tied processes that still run."""
         ...

@@ -265,7 +265,7 @@ class FakeExecutor:
 
     def submit(self, spec: ProcessSpec) -> Handle:
         process = self.machine.start(spec, self)
-        return Handle(spec.name, self.name, {"name": spec.name, "mark": process.mark, "tied": spec.tied})
+        return Handle(spec.name, self.name, self._record(process))
 
     def status(self, handles: Sequence[Handle]) -> list[ProcessStatus]:
         self.machine.catch_up()
@@ -300,6 +300,16 @@ class FakeExecutor:
         if absent:
             raise ExecutorError(f"not a record of a fake process: {', '.join(absent)} missing")
         return Handle(str(record["name"]), self.name, dict(record))
+
+    def find(self, folder: str) -> list[Handle]:
+        return [
+            Handle(process.spec.name, self.name, self._record(process))
+            for process in self.machine.running()
+            if Path(process.spec.folder).is_relative_to(folder)
+        ]
+
+    def _record(self, process: FakeProcess) -> dict[str, Any]:
+        return {"name": process.spec.name, "mark": process.mark, "tied": process.spec.tied}
 
     def close(self) -> None:
         tied = [process for process in self.machine.running() if process.owner is self and process.spec.tied]

@@ -117,6 +117,15 @@ class LocalExecutor:
             raise ExecutorError(f"not a record of a local process: {', '.join(absent)} missing")
         return Handle(str(record["name"]), self.name, dict(record))
 
+    def find(self, folder: str) -> list[Handle]:
+        found = []
+        for path in sorted(Path(folder).absolute().rglob(".process/*/state.json")):
+            with contextlib.suppress(OSError, ValueError, ExecutorError):
+                handle = self.attach(json.loads(path.read_text(encoding="utf-8")))
+                if not self.status([handle])[0].ended:
+                    found.append(handle)
+        return found
+
     def close(self) -> None:
         if self._closed:
             return

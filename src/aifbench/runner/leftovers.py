@@ -7,7 +7,6 @@ from aifbench.executors.leftovers import sweep
 from aifbench.model.process import Handle, ProcessState
 from aifbench.runner.recorder import Recorder
 from aifbench.runner.recording import ExecutorSet
-from aifbench.store.files import read_json
 from aifbench.store.folder import RunFolder
 
 _GRACE_S = 5.0
@@ -24,7 +23,7 @@ def end_leftovers(folder: RunFolder, recorder: Recorder, executors: ExecutorSet)
         found += _end(handle, recorder, executors)
         recorder.record("process-ended", process=number, name=handle.name, how="its controller died")
     if recorder.state.starting:
-        for handle in _unrecorded(folder):
+        for handle in _unrecorded(folder, recorder, executors):
             found += _end(handle, recorder, executors)
         for number, name in recorder.state.starting.items():
             recorder.record("process-ended", process=number, name=name, how="its controller died while starting it")
@@ -43,14 +42,13 @@ def _end(handle: Handle, recorder: Recorder, executors: ExecutorSet) -> int:
     return len(swept)
 
 
-def _unrecorded(folder: RunFolder) -> list[Handle]:
-    """Processes of the local executor started in this run folder, from the state files that it keeps there."""
-    found = []
-    for path in [state for part in _PARTS for state in sorted((folder.path / part).rglob(".process/*/state.json"))]:
-        if not (path.parent / "exit.json").exists():
-            try:
-                record = read_json(path)
-                found.append(Handle(record["name"], "local", record))
-            except (AifbenchError, KeyError, TypeError):
-                continue
-    return found
+def _unrecorded(folder: RunFolder, recorder: Recorder, executors: ExecutorSet) -> list[Handle]:
+    """Processes of this run whose handles are not in the journal; those kept on purpose are in it."""
+    known = [handle.record for handle in recorder.state.running.values()]
+    return [
+        handle
+        for name in executors.names(folder.read_plan())
+        for part in _PARTS
+        for handle in executors.get(name).find(str(folder.path / part))
+        if handle.record not in known
+    ]

@@ -10,9 +10,13 @@ from typing import Any
 
 from aifbench.executors.base import EXECUTORS, Executor, Stream
 from aifbench.model.codec import to_data, to_json
+from aifbench.model.plan import Plan
 from aifbench.model.process import Handle, ProcessSpec, ProcessStatus
 from aifbench.runner.interrupts import Interrupts
 from aifbench.runner.recorder import Recorder
+
+EVALUATED_BY = "local"
+"""The executor of the evaluation: it belongs beside the controller, wherever the load was."""
 
 
 class RecordingExecutor:
@@ -59,6 +63,9 @@ class RecordingExecutor:
     def attach(self, record: Mapping[str, Any]) -> Handle:
         return self._inner.attach(record)
 
+    def find(self, folder: str) -> list[Handle]:
+        return self._inner.find(folder)
+
     def close(self) -> None:
         """Nothing: whoever made the inner executor closes it."""
 
@@ -104,6 +111,11 @@ class ExecutorSet:
                 self._made.append(inner)
             self._known[name] = RecordingExecutor(inner, self._recorder, self._interrupts)
         return self._known[name]
+
+    def names(self, plan: Plan) -> list[str]:
+        """Every executor that a run of this plan may use."""
+        planned = {service.executor for stage in plan.stages for service in stage.services}
+        return sorted({plan.executor, EVALUATED_BY, *planned})
 
     def stop_all(self, grace_s: float | None, *, but: Collection[int] = ()) -> None:
         """End every process that the journal knows as running and that is not kept on purpose or in `but`."""

@@ -25,16 +25,13 @@ from aifbench.runner.leftovers import end_leftovers
 from aifbench.runner.outcome import Outcome, exit_code, worst_validity
 from aifbench.runner.provenance import note_environment
 from aifbench.runner.recorder import Observer, Recorder
-from aifbench.runner.recording import ExecutorSet
+from aifbench.runner.recording import EVALUATED_BY, ExecutorSet
 from aifbench.runner.stage import run_stage
 from aifbench.runner.state import RunStatus, fold
 from aifbench.runner.steps import RealSteps, Steps
 from aifbench.store.folder import RunFolder, check_folder, create_folder
 from aifbench.store.index import Index
 from aifbench.store.journal import Journal
-
-EVALUATED_BY = "local"
-"""The executor of the evaluation: it belongs beside the controller, wherever the load was."""
 
 Finish = Callable[[RunFolder, RunResult], None]
 """Called with the stored result before the run counts as over: writes the report."""
