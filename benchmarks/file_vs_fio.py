@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +13,7 @@ from tests.workloads.drive import drive_blocking, make, prepare_context, worker_
 
 from aifbench.model.load import Load
 from aifbench.model.service import Endpoint, Target
-from benchmarks.support.pairs import heading, interleaved, line
+from benchmarks.support.pairs import Measured, heading, interleaved, line
 from benchmarks.support.trial import trial
 
 FIO_WORDS = {"rand-read": "randread", "rand-write": "randwrite", "seq-read": "read", "seq-write": "write"}
@@ -42,7 +43,6 @@ def main() -> None:
 
 def _measure(folder: Path, given: Any, pattern: str, block: str, direct: bool) -> str:
     target = Target("disk", "directory", (Endpoint("path", folder.as_uri(), attributes={"path": str(folder)}),))
-    shares: list[float] = []
     ours_options = {"pattern": pattern, "block_size": block, "file_size": given.size, "direct": direct, "verify": 0.0}
     file = make("file", **ours_options)
     context = prepare_context(target, folder / "prepare", preparation=f"ours-{block}")
@@ -66,25 +66,23 @@ def _measure(folder: Path, given: Any, pattern: str, block: str, direct: bool) -
     object.__setattr__(client, "timeout_s", 120.0)
     way = "read" if pattern.endswith("read") else "write"
 
-    def ours() -> float:
-        load = Load("closed", given.seconds, 0.3, concurrency=given.users, workers=given.users)
-        done = trial(folder / "trial", "file", ours_options, target, prepared, load, seed=1)
-        if done.failed:
-            raise SystemExit(f"{done.failed} operations failed")
-        shares.append(done.cpu_share)
-        return done.rate_per_s
+    load = Load("closed", given.seconds, 0.3, concurrency=given.users, workers=given.users)
+    ours = partial(trial, folder / "trial", "file", ours_options, target, prepared, load, 1)
 
-    def theirs() -> float:
+    def theirs() -> Measured:
         ended = drive_blocking(client, 1)
         if ended[0].status != "ok":
             raise SystemExit(f"fio failed: {ended[0].error} {ended[0].note}")
-        return float(client.columns(ended)[f"{way}_iops"][0])
+        columns = client.columns(ended)
+        share = columns["user_share"][0] + columns["system_share"][0]
+        rate = float(columns[f"{way}_iops"][0])
+        return Measured(rate, share * given.users / rate * 1e6)
 
     mine, reference = interleaved(given.pairs, ours, theirs)
     file.cleanup(context, prepared)
     fio.cleanup(fio_context, fio_prepared)
     title = f"{pattern} {block}{' direct' if direct else ''}, {given.users} users"
-    return line(title, mine, reference, f"our CPU {sorted(shares)[len(shares) // 2]:.0%}")
+    return line(title, mine, reference)
 
 
 if __name__ == "__main__":

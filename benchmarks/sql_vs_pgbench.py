@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import subprocess
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +13,12 @@ from typing import Any
 from tests.servers import postgres
 from tests.workloads.drive import make, prepare_context
 
+from aifbench.executors.call import call
 from aifbench.load.transport.secret import read_secret_file
 from aifbench.model.load import Load
 from aifbench.model.service import Endpoint
 from aifbench.workloads.sql.tpcb import SCRIPTS as TEXTS
-from benchmarks.support.pairs import heading, interleaved, line
+from benchmarks.support.pairs import Measured, heading, interleaved, line
 from benchmarks.support.trial import trial
 
 SCRIPTS = {"select-only": "select-only", "tpcb": "tpcb-like"}
@@ -31,20 +31,22 @@ def pgbench_program() -> str:
     return str(Path(spec.origin).parent / "pginstall" / "bin" / "pgbench")
 
 
-def pgbench(endpoint: Endpoint, schema: str, script: str, clients: int, threads: int, seconds: int) -> float:
-    """Transactions per second without initial connection time, as pgbench reports it."""
+def pgbench(endpoint: Endpoint, schema: str, script: str, clients: int, threads: int, seconds: int) -> Measured:
+    """Transactions per second without initial connection time, as pgbench reports them."""
     env = {
-        **os.environ,
         "PGPASSWORD": read_secret_file(str(endpoint.attributes["password_file"])),
         "PGOPTIONS": f"-c search_path={schema}",
     }
     argv = [pgbench_program(), "-n", "-M", "prepared", "-b", SCRIPTS[script], "-c", str(clients), "-j", str(threads)]
     argv += ["-T", str(seconds), "-h", endpoint.host, "-p", str(endpoint.port), "-U", "postgres", "postgres"]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
-    found = re.search(r"tps = ([0-9.]+) \(without initial connection time\)", done.stdout)
-    if done.returncode != 0 or found is None:
-        raise SystemExit(f"pgbench failed:\n{done.stderr}")
-    return float(found[1])
+    done = call(argv, timeout_s=seconds + 60, env=env, cwd=".")
+    out = done.out.decode()
+    rate = re.search(r"tps = ([0-9.]+) \(without initial connection time\)", out)
+    count = re.search(r"transactions actually processed: ([0-9]+)", out)
+    if done.exit_code != 0 or rate is None or count is None:
+        raise SystemExit(f"pgbench failed:\n{done.err.decode()}")
+    cpu_s = (done.usage.user_s or 0.0) + (done.usage.system_s or 0.0)
+    return Measured(float(rate[1]), cpu_s / int(count[1]) * 1e6)
 
 
 def main() -> None:
@@ -64,25 +66,14 @@ def main() -> None:
         print(heading("aifbench", "pgbench"))
         for script in given.scripts:
             for clients in given.clients:
-                shares: list[float] = []
-
-                def ours(script: str = script, clients: int = clients, shares: list[float] = shares) -> float:
-                    load = Load("closed", given.seconds, 0.5, concurrency=clients, workers=min(given.workers, clients))
-                    done = trial(folder / "trial", "sql", {"script": script}, server.target, prepared, load, seed=1)
-                    if done.failed:
-                        raise SystemExit(f"{done.failed} operations failed")
-                    shares.append(done.cpu_share)
-                    return done.rate_per_s
-
-                def theirs(script: str = script, clients: int = clients) -> float:
-                    threads = min(given.workers, clients)
-                    schema = str(prepared["schema"])
-                    endpoint = server.target.endpoint("postgres")
-                    return pgbench(endpoint, schema, script, clients, threads, given.seconds)
-
-                mine, reference = interleaved(given.pairs, ours, theirs)
-                cpu = f"our CPU {sorted(shares)[len(shares) // 2]:.0%}"
-                print(line(f"{script}, {clients} clients", mine, reference, cpu), flush=True)
+                schema = str(prepared["schema"])
+                endpoint = server.target.endpoint("postgres")
+                workers = min(given.workers, clients)
+                load = Load("closed", given.seconds, 0.5, concurrency=clients, workers=workers)
+                options = {"script": script}
+                ours = partial(trial, folder / "trial", "sql", options, server.target, prepared, load, 1)
+                theirs = partial(pgbench, endpoint, schema, script, clients, workers, given.seconds)
+                print(line(f"{script}, {clients} clients", *interleaved(given.pairs, ours, theirs)), flush=True)
         checked = workload.check(context, prepared)
         print(f"balances after both: {checked['invariants']}")
         workload.cleanup(context, prepared)

@@ -12,18 +12,7 @@ from aifbench.load.trial import TrialControl, run_trial
 from aifbench.model.load import Load
 from aifbench.model.service import Target
 from aifbench.samples.read import read_trial
-
-
-class Ended:
-    """`rate_per_s` counts successes that ended after the warm-up and before the end of the offered load."""
-
-    def __init__(
-        self, rate_per_s: float, failed: int, cpu_share: float, workers: tuple[Mapping[str, Any], ...]
-    ) -> None:
-        self.rate_per_s = rate_per_s
-        self.failed = failed
-        self.cpu_share = cpu_share
-        self.workers = workers
+from benchmarks.support.pairs import Measured
 
 
 def trial(
@@ -34,8 +23,11 @@ def trial(
     prepared: Mapping[str, Any],
     load: Load,
     seed: int,
-) -> Ended:
-    """Run it in worker processes and read its samples."""
+) -> Measured:
+    """Run it in worker processes and read its samples; ends the program when an operation failed.
+
+    The rate counts what ended after the warm-up and before the end of the offered load.
+    """
     import pyarrow.compute as pc
 
     job = TrialJob(
@@ -68,7 +60,7 @@ def trial(
     ok = pc.equal(table["status"].cast("string"), "ok")
     inside = pc.and_(pc.greater_equal(table["t_end"], start), pc.less(table["t_end"], end))
     count = pc.sum(pc.and_(ok, inside)).as_py() or 0
-    failed = table.num_rows - (pc.sum(ok).as_py() or 0)
-    wall = sum(one["window_wall_s"] for one in outcome.reports)
-    cpu = sum(one["cpu_s"] for one in outcome.reports)
-    return Ended(count / ((end - start) / 1e9), failed, cpu / wall, outcome.reports)
+    if failed := table.num_rows - (pc.sum(ok).as_py() or 0):
+        raise SystemExit(f"{failed} operations failed")
+    cpu_s = sum(one["cpu_s"] for one in outcome.reports)
+    return Measured(count / ((end - start) / 1e9), cpu_s / table.num_rows * 1e6)
