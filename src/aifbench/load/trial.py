@@ -55,7 +55,7 @@ class TrialControl:
 
 
 def worker_specs(job: TrialJob, cpus: Sequence[int] = (), secrets: Sequence[str] = ()) -> list[ProcessSpec]:
-    """The worker processes of a trial. Pure."""
+    """The worker processes of a trial, each pinned to one of `cpus` in turn when there are any. Pure."""
     control = ControlFolder(job.control)
     return [
         ProcessSpec(
@@ -67,7 +67,7 @@ def worker_specs(job: TrialJob, cpus: Sequence[int] = (), secrets: Sequence[str]
             out=str(control.out(index)),
             err=str(control.err(index)),
             grace_s=5.0,
-            cpus=tuple(cpus),
+            cpus=(cpus[index % len(cpus)],) if cpus else (),
         )
         for index in range(job.load.workers)
     ]
@@ -87,6 +87,7 @@ def run_trial(
     hooks: TrialControl,
     *,
     secrets: Sequence[str] = (),
+    cpus: Sequence[int] = (),
     clock: Clock = SYSTEM,
 ) -> TrialOutcome:
     """Do it and return what came of it. Raises LoadError when no worker could begin; always ends its processes."""
@@ -95,7 +96,7 @@ def run_trial(
     control.job.write_text(to_json(job))
     handles: list[Handle] = []
     try:
-        for spec in worker_specs(job, secrets=secrets):
+        for spec in worker_specs(job, cpus, secrets):
             handle = executor.submit(spec)
             handles.append(handle)
             hooks.on_submit(handle)

@@ -166,6 +166,7 @@ class ChatClient:
             "output_tokens": [answer.output_tokens for answer in read],
             "output_tokens_source": [answer.output_tokens_source for answer in read],
             "input_tokens": [answer.input_tokens for answer in read],
+            "response_id": [answer.response_id for answer in read],
             "finish_reason": [answer.finish_reason for answer in read],
         }
 

@@ -26,6 +26,7 @@ class ChatAnswer:
     output_tokens_source: str | None = None
     input_tokens: int | None = None
     finish_reason: str | None = None
+    response_id: str | None = None
     error: str = ""
     note: str = ""
 
@@ -126,6 +127,7 @@ def _take_event(result: ChatAnswer, at_ns: int, data: bytes, alike: _Alike) -> N
     if message.get("error"):
         result.wrong("stream-error", json.dumps(message["error"])[:300])
         return
+    result.response_id = result.response_id or message.get("id")
     result.take_usage(message.get("usage"))
     generated = False
     choices = message.get("choices") or ()
@@ -159,6 +161,7 @@ def read_whole(answer: HttpAnswer) -> ChatAnswer:
         result.wrong("bad-json", f"not a chat completion: {body[:120]!r}")
         return result
     result.take_usage(message.get("usage"))
+    result.response_id = message.get("id")
     result.finish_reason = choices[0].get("finish_reason")
     if result.output_tokens is None and not _payload(text)[0]:
         result.wrong("empty-answer", "no content and no usage")
