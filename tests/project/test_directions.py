@@ -19,7 +19,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # tables and declarations only, to check names, options and expressions
     "plan": ("recipe", "services.base", "workloads.base", "load.arrival", "metrics.slo"),
     "executors": (),
-    "services": (),
+    # the words of a recipe about the simulator, read by the same functions as those of its command line
+    "services": ("simulate.faults", "simulate.timing"),
     "metrics": (),
     "samples": (),
     "store": (),

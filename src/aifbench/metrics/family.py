@@ -15,6 +15,7 @@ _MODULES = {
     "vector": "aifbench.metrics.vector:Vector",
     "sql": "aifbench.metrics.sql:Sql",
     "object": "aifbench.metrics.object:Object",
+    "http": "aifbench.metrics.http:Http",
     "file": "aifbench.metrics.file:File",
     "command": "aifbench.metrics.command:Command",
 }

@@ -104,6 +104,16 @@ SPREADS: dict[str, tuple[Spread, ...]] = {
             per_operation=True,
         ),
     ),
+    "http": (
+        Spread(
+            "ttfb",
+            "s",
+            "lower",
+            "time to first byte: last request byte sent → first byte of the answer",
+            _COSBENCH,
+            per_operation=True,
+        ),
+    ),
     "file": (Spread("fsync", "s", "lower", "time that the fsync inside a write took", _OWN),),
     "command": (),
 }
@@ -212,6 +222,10 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
         Declaration("verified", "count", "neither", "objects whose content was checked after the load", _OWN),
         Declaration("mismatched", "count", "lower", "checked objects whose content was wrong", _OWN),
     ),
+    "http": (
+        Declaration("bandwidth_in", "bytes/s", "higher", "bytes of bodies received in the window ÷ window", _COSBENCH),
+        Declaration("bandwidth_out", "bytes/s", "higher", "bytes of bodies sent in the window ÷ window", _COSBENCH),
+    ),
     "file": (
         Declaration(
             "read_bandwidth", "bytes/s", "higher", "bytes read by operations that ended in the window ÷ window", _IOR
@@ -284,6 +298,7 @@ PREPARATION: dict[str, tuple[Declaration, ...]] = {
         Declaration("insert_rate", "1/s", "higher", "objects put ÷ time to put them", _OWN),
         Declaration("insert_bandwidth", "bytes/s", "higher", "bytes of objects put ÷ time to put them", _OWN),
     ),
+    "http": (),
     "file": (
         Declaration("files", "count", "neither", "files laid out before the load", _OWN),
         Declaration("write_bandwidth", "bytes/s", "higher", "bytes laid out ÷ time to write and sync them", _OWN),

@@ -69,6 +69,7 @@ SERVICES: Table[type[Service]] = Table(
         "faiss": "aifbench.services.faiss:Faiss",
         "seaweedfs": "aifbench.services.seaweedfs:SeaweedFS",
         "directory": "aifbench.services.directory:Directory",
+        "simulator": "aifbench.services.simulator:Simulator",
         "command": "aifbench.services.command:Command",
         "external": "aifbench.services.external:External",
     },

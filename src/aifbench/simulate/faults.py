@@ -10,7 +10,7 @@ import gzip
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aifbench.registry import unknown
 from aifbench.simulate import answers
@@ -20,8 +20,7 @@ from aifbench.units import parse_duration_s
 After = Literal["", "close", "reset", "die"]
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """Bytes written at `due_ns` after the service began.
 
     `after` says what becomes of the connection then: closed in order, reset, or the whole server dies (closes
@@ -43,7 +42,7 @@ class Answering:
     value_ns: int
 
     def events(self) -> list[bytes]:
-        return [answers.content_event(self.asked, self.number) for _ in self.due_ns]
+        return [answers.content_event(self.asked, self.number)] * len(self.due_ns)
 
     def good(self) -> list[Step]:
         """The right answer."""
@@ -53,7 +52,8 @@ class Answering:
 
     def stream(self, events: list[bytes], closing: list[bytes], *, head: bytes | None = None) -> list[Step]:
         """A streamed answer of these events, each a chunk of its own, at the due times."""
-        steps = [Step(due, answers.chunk(event)) for due, event in zip(self.due_ns, events, strict=True)]
+        chunks = {event: answers.chunk(event) for event in set(events)}
+        steps = [Step(due, chunks[event]) for due, event in zip(self.due_ns, events, strict=True)]
         first = answers.head(200, answers.EVENT_STREAM, None) if head is None else head
         steps[0] = Step(steps[0].due_ns, first + steps[0].data)
         end = b"".join(answers.chunk(part) for part in closing) + answers.LAST_CHUNK

@@ -14,14 +14,18 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import count
 
-from aifbench.clock import monotonic_ns
-from aifbench.load.loop import READ, WRITE, Loop
+from aifbench.clock import NS_PER_S, monotonic_ns, process_time_ns
+from aifbench.load.loop import READ, Loop
 from aifbench.simulate import answers
+from aifbench.simulate.connection import Connection
 from aifbench.simulate.faults import FAULTS, After, Answering, FaultRule, Step
+from aifbench.simulate.listen import Place
 from aifbench.simulate.record import Exchange
 from aifbench.simulate.timing import Timing
 
 TICK_NS = 100_000_000
+INSTANT = answers.head(200, "text/plain", 2) + b"ok"
+"""The answer of `/instant`: nothing is decided, scheduled or recorded for it."""
 
 
 @dataclass(frozen=True)
@@ -38,90 +42,6 @@ class Behaviour:
         return next((rule for rule in self.faults if rule.befalls(number, self.timing.seed)), None)
 
 
-class Connection:
-    """One client connection: collects requests, holds what could not be written yet."""
-
-    def __init__(self, server: Simulator, sock: socket.socket) -> None:
-        self._server = server
-        self.sock = sock
-        self._received = b""
-        self._unsent = bytearray()
-        self.closed = False
-
-    def on_ready(self, mask: int) -> None:
-        if mask & WRITE and self._unsent:
-            self._flush()
-        if mask & ~WRITE:
-            self._receive()
-
-    def _receive(self) -> None:
-        try:
-            data = self.sock.recv(262144)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.close()
-            return
-        if not data:
-            self.close()
-            return
-        now = monotonic_ns()
-        self._received += data
-        while not self.closed and (request := self._take_request()) is not None:
-            self._server.on_request(self, *request, now)
-
-    def _take_request(self) -> tuple[str, str, bytes] | None:
-        """Method, path and body of a request that has arrived completely."""
-        head, found, rest = self._received.partition(b"\r\n\r\n")
-        if not found:
-            return None
-        length = 0
-        for line in head.split(b"\r\n")[1:]:
-            name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                length = int(value)
-        if len(rest) < length:
-            return None
-        self._received = rest[length:]
-        method, path, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
-        return method, path, rest[:length]
-
-    def write(self, data: bytes) -> None:
-        if self.closed:
-            return
-        if self._unsent:
-            self._unsent += data
-            return
-        try:
-            sent = self.sock.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self.close()
-            return
-        if sent < len(data):
-            self._unsent += data[sent:]
-            self._server.loop.watch(self.sock.fileno(), READ | WRITE, self.on_ready)
-
-    def _flush(self) -> None:
-        try:
-            sent = self.sock.send(self._unsent)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.close()
-            return
-        del self._unsent[:sent]
-        if not self._unsent:
-            self._server.loop.watch(self.sock.fileno(), READ, self.on_ready)
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._server.forget(self)
-            self.sock.close()
-
-
 @dataclass
 class Answer:
     """One answer under way: its steps and how far it is."""
@@ -133,10 +53,17 @@ class Answer:
 
 
 class Simulator:
-    """Listens on `host`:`port` (0: any free port, then in `port`). `exchanges` is the record."""
+    """Listens at `place`; `port` is the TCP port that it got. `exchanges` is the record, unless it is not kept.
 
-    def __init__(self, behaviour: Behaviour, host: str = "127.0.0.1", port: int = 0) -> None:
+    Raises ServiceError when it cannot listen there.
+    """
+
+    def __init__(self, behaviour: Behaviour, place: Place | None = None, *, keep_record: bool = True) -> None:
         self.behaviour = behaviour
+        self._place = place or Place()
+        self._tls = self._place.tls()
+        self._keep_record = keep_record
+        self._requests = 0
         self.loop = Loop()
         self.exchanges: list[Exchange] = []
         self._numbers = count()
@@ -147,14 +74,19 @@ class Simulator:
         self._stopping = False
         self._queue: deque[Answer] = deque()
         self._connections: set[Connection] = set()
-        self._listener = socket.create_server((host, port), backlog=4096)
-        self._listener.setblocking(False)
-        self.port: int = self._listener.getsockname()[1]
+        self._listener = self._place.open()
+        self.port: int = 0 if self._place.unix else self._listener.getsockname()[1]
         self.loop.watch(self._listener.fileno(), READ, self._accept)
 
-    def run(self) -> None:
-        """Until `stop`, which may be called from a signal handler or another thread."""
+    @property
+    def url(self) -> str:
+        return self._place.url(self.port)
+
+    def run(self, seconds: float | None = None) -> None:
+        """Until `stop`, which may be called from a signal handler or another thread, or until the time is over."""
         self._tick()
+        if seconds is not None:
+            self.loop.call_at(monotonic_ns() + round(seconds * NS_PER_S), self.stop)
         self.loop.run()
 
     def stop(self) -> None:
@@ -171,7 +103,7 @@ class Simulator:
             connection.close()
         if self._listener.fileno() >= 0:
             self.loop.unwatch(self._listener.fileno())
-            self._listener.close()
+        self._place.close(self._listener)
         self.loop.close()
 
     def _accept(self, _mask: int) -> None:
@@ -179,10 +111,11 @@ class Simulator:
             while True:
                 sock, _ = self._listener.accept()
                 sock.setblocking(False)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection = Connection(self, sock)
+                if not self._place.unix:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection = Connection(self, sock, self._tls)
                 self._connections.add(connection)
-                self.loop.watch(sock.fileno(), READ, connection.on_ready)
+                self.loop.watch(connection.sock.fileno(), READ, connection.on_ready)
 
     def forget(self, connection: Connection) -> None:
         """Called by a connection that is about to close its socket."""
@@ -192,7 +125,10 @@ class Simulator:
     # requests
 
     def on_request(self, connection: Connection, method: str, path: str, body: bytes, now: int) -> None:
-        if path.endswith("/completions"):
+        self._requests += 1
+        if path == "/instant":
+            connection.write(INSTANT)
+        elif path.endswith("/completions"):
             try:
                 asked = answers.read_request(path, body, self.behaviour.events)
             except ValueError as error:
@@ -205,10 +141,14 @@ class Simulator:
             self._serve_lines(connection, path, now)
         elif path in ("/health", "/v1/models"):
             connection.write(answers.whole(200, {"object": "list", "data": [{"id": answers.MODEL}]}))
-        elif path == "/instant":
-            connection.write(answers.head(200, "text/plain", 2) + b"ok")
+        elif path == "/self":
+            connection.write(answers.whole(200, self._own_load()))
         else:
             connection.write(answers.whole(404, {"error": {"message": f"{method} {path}: no such path"}}))
+
+    def _own_load(self) -> dict[str, int]:
+        """CPU time of this process beside the clock: two answers tell how busy the simulator itself was."""
+        return {"cpu_ns": process_time_ns(), "monotonic_ns": monotonic_ns(), "requests": self._requests}
 
     def _serve_completion(self, connection: Connection, path: str, asked: answers.Asked, now: int) -> None:
         number = next(self._numbers)
@@ -240,7 +180,8 @@ class Simulator:
         self._admit(Answer(connection, Exchange(number, path, now), steps))
 
     def _admit(self, answer: Answer) -> None:
-        self.exchanges.append(answer.exchange)
+        if self._keep_record:
+            self.exchanges.append(answer.exchange)
         slots = self.behaviour.slots
         if slots is not None and self._busy >= slots:
             self._queue.append(answer)

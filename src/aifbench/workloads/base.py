@@ -178,6 +178,7 @@ WORKLOADS: Table[type[Workload]] = Table(
         "vector-search": "aifbench.workloads.vector:VectorSearch",
         "sql": "aifbench.workloads.sql:Sql",
         "object": "aifbench.workloads.object:Object",
+        "http": "aifbench.workloads.http:Http",
         "file": "aifbench.workloads.file:File",
         "fio": "aifbench.workloads.fio:Fio",
         "command": "aifbench.workloads.command:Command",

@@ -1,0 +1,163 @@
+"""`http`: one request, again and again, to whatever speaks HTTP/1.1; status, content and time to first byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from aifbench.errors import LoadError
+from aifbench.load.transport.address import parse
+from aifbench.load.transport.framing import FramingError
+from aifbench.load.transport.http import HttpAnswer, HttpClient, encode_request
+from aifbench.load.transport.secret import resolve
+from aifbench.model.operation import OK, Operation
+from aifbench.model.options import Bytes, Options, Sweep, single
+from aifbench.workloads.base import Done, Slot, WireClient, WorkerContext, Workload
+
+OURS = ("host", "content-length", "transfer-encoding", "connection")
+LARGEST_BODY = 256 << 20
+
+
+class HttpOptions(Options):
+    method: Annotated[str, Field(pattern=r"^[A-Z]{1,20}$")] = Field("GET", description="GET, POST, PUT, HEAD, …")
+    path: Sweep[Annotated[str, Field(pattern=r"^/[!-~]*$")]] = Field(
+        "/", description="path and query, behind the path that the target's address has"
+    )
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="further headers; secrets as ${env:NAME}, such as Authorization"
+    )
+    body: str | None = Field(None, description="text to send")
+    body_file: str | None = Field(None, description="file whose content is sent; relative to where aifbench is called")
+    body_size: Sweep[Annotated[Bytes, Field(le=LARGEST_BODY)]] | None = Field(
+        None, description="send so many bytes of no meaning"
+    )
+    content_type: str | None = Field(
+        None, description="of the body; text/plain for `body`, application/octet-stream otherwise"
+    )
+    expect: list[Annotated[int, Field(ge=200, le=599)]] = Field(
+        default_factory=list, description="statuses that are right; all of 200 to 299 when left out"
+    )
+    contains: str | None = Field(None, description="text that every right answer contains; looked at after the load")
+    verify_tls: bool = Field(True, description="check the server's certificate")
+
+    @field_validator("headers")
+    @classmethod
+    def _no_header_of_ours(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if name.lower() in OURS:
+                raise ValueError(f"got {name}, which the client sets itself")
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or "\n" in text or "\r" in text:
+                raise ValueError(f"got {name!r}: {text!r}, expected a header's name and a value of one line")
+        return value
+
+    @model_validator(mode="after")
+    def _one_body(self) -> Self:
+        given = [name for name in ("body", "body_file", "body_size") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"got {' and '.join(given)}, expected one of them")
+        if given and self.method in ("GET", "HEAD"):
+            raise ValueError(f"got {given[0]} with {self.method}, expected a method that sends something, such as POST")
+        return self
+
+
+class Http(Workload):
+    recipe_keys: ClassVar[type[Options]] = HttpOptions
+    summary: ClassVar[str] = "one request, again and again, to whatever speaks HTTP/1.1"
+    family: ClassVar[str] = "http"
+    targets: ClassVar[tuple[str, ...]] = ("http", "openai", "chroma", "s3")
+    options: HttpOptions
+
+    def open_client(self, context: WorkerContext) -> WireClient:
+        return PlainClient(self.options, context)
+
+
+def body_of(options: HttpOptions) -> bytes | None:
+    """What is sent; None when nothing is. Raises LoadError for a file that cannot be read."""
+    if options.body_file is not None:
+        try:
+            data = Path(options.body_file).read_bytes()
+        except OSError as error:
+            raise LoadError(f"body_file cannot be read: {error.strerror}", where=options.body_file) from error
+        if len(data) > LARGEST_BODY:
+            raise LoadError(f"got {len(data):,} bytes, expected at most {LARGEST_BODY:,}", where=options.body_file)
+        return data
+    if options.body_size is not None:
+        return b"x" * single(options.body_size)
+    return None if options.body is None else options.body.encode()
+
+
+class PlainClient:
+    """The same bytes for every operation; answers are counted, and kept only where `contains` asks for it."""
+
+    def __init__(self, options: HttpOptions, context: WorkerContext) -> None:
+        endpoint = context.target.endpoint(*Http.targets)
+        self._method = options.method
+        self._expect = frozenset(options.expect or range(200, 300))
+        self._contains = None if options.contains is None else options.contains.encode()
+        body = body_of(options)
+        headers = {name: resolve(value) for name, value in options.headers.items()}
+        if body is not None and "content-type" not in {name.lower() for name in headers}:
+            kind = "text/plain; charset=utf-8" if options.body is not None else "application/octet-stream"
+            headers["Content-Type"] = options.content_type or kind
+        request = encode_request(options.method, single(options.path), parse(endpoint.url), body, headers)
+        self._sent = len(body or b"")
+        self._http = HttpClient(
+            endpoint.url,
+            lambda _: request,
+            keep=self._contains is not None,
+            bodyless=lambda _: options.method == "HEAD",
+            verify_tls=options.verify_tls,
+            kernel_stamps=context.timestamps == "kernel",
+        )
+
+    def kind(self, seq: int) -> str:
+        return self._method.lower()
+
+    def open_slot(self, loop: Any, done: Done) -> Slot:
+        return self._http.open_slot(loop, done)
+
+    # after the load
+
+    def columns(self, operations: Sequence[Operation]) -> Mapping[str, Sequence[Any]]:
+        """`ttfb_ns` (last request byte sent → first answer byte) and `http_status`.
+
+        `bytes_in` and `bytes_out` become those of the bodies, without heads.
+        """
+        self._http.settle(operations)
+        rows = [self._judge(operation) for operation in operations]
+        return {"ttfb_ns": [row[0] for row in rows], "http_status": [row[1] for row in rows]}
+
+    def _judge(self, operation: Operation) -> tuple[int | None, int | None]:
+        answer = operation.detail
+        if not isinstance(answer, HttpAnswer):
+            return None, None
+        operation.bytes_out = self._sent
+        operation.bytes_in = max(0, operation.bytes_in - len(answer.head) - 4) if answer.head else 0
+        self._check(operation, answer)
+        ttfb = answer.first_ns - answer.sent_ns if answer.first_ns and answer.sent_ns else None
+        return ttfb, answer.status or None
+
+    def _check(self, operation: Operation, answer: HttpAnswer) -> None:
+        refused = operation.error in ("redirect", f"http-{answer.status}")
+        if refused and answer.status in self._expect:
+            operation.status, operation.error, operation.note = OK, "", ""
+        elif operation.status == OK and answer.status not in self._expect:
+            operation.fail(f"http-{answer.status}", f"expected {', '.join(map(str, sorted(self._expect)))}")
+        if operation.status == OK and self._contains is not None:
+            try:
+                held = self._contains in answer.body()
+            except FramingError as error:
+                operation.fail("bad-http", str(error))
+                return
+            if not held:
+                operation.fail("content-mismatch", f"the text is not in {answer.body()[:120]!r}")
+
+    def facts(self) -> Mapping[str, Any]:
+        return self._http.facts()
+
+    def close(self) -> None:
+        self._http.close()
