@@ -7,14 +7,19 @@ is late (schedule lag) or, when the load says so, dropped. Closed loop: each thr
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from aifbench.clock import NS_PER_S, monotonic_ns, sleep_s
 from aifbench.load.progress import Progress, ProgressWriter
+from aifbench.load.retrying import again
 from aifbench.load.schedule import Stripe
 from aifbench.load.spill import Spill
+from aifbench.load.stopping import StopCall, Stopping, called_off
 from aifbench.load.tally import LATE_NS, Tally
+from aifbench.load.think import Thinker, begin_ns
 from aifbench.load.wire import REFUSED_PAUSE_NS
 from aifbench.model.load import Load
 from aifbench.model.operation import DROPPED, OK, UNFINISHED, Operation
@@ -22,6 +27,11 @@ from aifbench.workloads.base import BlockingClient, User
 
 OPEN_LOOP_THREADS = 16
 _NAP_S = 0.05
+
+
+def _least_pause_ns(ended: Operation) -> int:
+    """What a closed-loop user waits at least after an operation that failed at once."""
+    return REFUSED_PAUSE_NS if ended.status != OK and ended.end - ended.start < REFUSED_PAUSE_NS else 0
 
 
 class BlockingEngine:
@@ -52,6 +62,7 @@ class BlockingEngine:
         self._flying: dict[int, Operation] = {}
         self._threads: list[threading.Thread] = []
         self._failures: list[BaseException] = []
+        self._stopping = Stopping(load, stripe.workers)
         self.operations: list[Operation] = []
         self.connect_ns: list[int] = []
         self.tally = Tally()
@@ -90,7 +101,10 @@ class BlockingEngine:
         self._go.wait()
         if self._failures:
             return
-        (self._closed_loop if self._load.closed else self._open_loop)(user)
+        if self._load.closed:
+            self._closed_loop(user, number)
+        else:
+            self._open_loop(user)
 
     def run(self, t0_ns: int) -> None:
         """Offer the load from T0 on and return when everything has ended or the drain time is over."""
@@ -103,8 +117,10 @@ class BlockingEngine:
         give_up = self._end + round(load.drain_s * NS_PER_S)
         while any(thread.is_alive() for thread in self._threads):
             now = monotonic_ns()
-            if self._stop_file.exists() and not self._stop.is_set():
-                self.tally.stopped_early = "stop requested"
+            judge = partial(self._judge, now)
+            call = None if self._stop.is_set() else called_off(self._stop_file, self._stripe.worker, judge)
+            if call is not None:
+                self.tally.stop_code, self.tally.stopped_early = call.code, call.reason
                 self._stop.set()
                 give_up = min(give_up, now + round(load.drain_s * NS_PER_S))
             if now >= give_up:
@@ -117,12 +133,23 @@ class BlockingEngine:
         self._abandon()
         self._put_progress(4)
 
+    def _judge(self, now: int) -> StopCall | None:
+        if not self._stopping.asked or now < self._t0:
+            return None
+        with self._lock:
+            tally = self.tally
+            due = tally.scheduled if self._load.closed else bisect_right(self._starts, now)
+            oldest = min((operation.intended for operation in self._flying.values()), default=now)
+            backlog = due + tally.retried - tally.ended - tally.dropped
+        elapsed = (now - self._t0) / NS_PER_S
+        return self._stopping.look(elapsed, due, tally.ended, tally.errors, backlog, (now - oldest) / NS_PER_S)
+
     def _abandon(self) -> None:
         """What is still under way now never ended."""
         with self._lock:
             now = monotonic_ns()
             for operation in list(self._flying.values()):
-                copy = Operation(operation.seq, operation.kind, operation.intended)
+                copy = Operation(operation.seq, operation.kind, operation.intended, operation.attempt)
                 copy.start, copy.end = operation.start, now
                 copy.fail("unfinished", status=UNFINISHED)
                 self.operations.append(copy)
@@ -152,11 +179,11 @@ class BlockingEngine:
                 lag = monotonic_ns() - intended
                 self.tally.wake_lag_ns.append(lag)
                 self.tally.late_with_free_slot += lag > LATE_NS
-            self._perform(user, self._stripe.seq(index), intended)
+            self._do(user, self._stripe.seq(index), intended)
 
-    def _closed_loop(self, user: User) -> None:
-        intended = self._t0
-        think = round(self._load.think_time_s * NS_PER_S)
+    def _closed_loop(self, user: User, number: int) -> None:
+        intended = self._t0 + begin_ns(self._load, number)
+        thinker = Thinker(self._load, self._stripe.seed, number)
         while self._wait_until(intended):
             with self._lock:
                 seq = self._stripe.seq(next(self._counter))
@@ -164,11 +191,8 @@ class BlockingEngine:
                 if intended >= self._end or (limit is not None and seq >= limit):
                     return
                 self.tally.scheduled += 1
-            operation = self._perform(user, seq, intended)
-            pause = think
-            if operation.status != OK and operation.end - operation.start < REFUSED_PAUSE_NS:
-                pause = max(think, REFUSED_PAUSE_NS)
-            intended = operation.end + pause
+            operation = self._do(user, seq, intended)
+            intended = operation.end + max(thinker.next_ns(), _least_pause_ns(operation))
 
     def _wait_until(self, when_ns: int) -> bool:
         """False when a stop came first."""
@@ -178,8 +202,18 @@ class BlockingEngine:
             sleep_s(min(left / NS_PER_S, _NAP_S))
         return not self._stop.is_set()
 
-    def _perform(self, user: User, seq: int, intended: int) -> Operation:
-        operation = Operation(seq, self._client.kind(seq), intended)
+    def _do(self, user: User, seq: int, intended: int) -> Operation:
+        """The operation and its retries, which occupy the same thread; returns the last of them."""
+        operation = self._perform(user, Operation(seq, self._client.kind(seq), intended))
+        while True:
+            least = _least_pause_ns(operation) if self._load.closed else 0
+            retry = again(operation, self._load.retries, least)
+            if retry is None or retry.intended >= self._end or not self._wait_until(retry.intended):
+                return operation
+            self.tally.retried += 1
+            operation = self._perform(user, retry)
+
+    def _perform(self, user: User, operation: Operation) -> Operation:
         me = threading.get_ident()
         with self._lock:
             self._flying[me] = operation

@@ -18,12 +18,14 @@ class Stripe:
     """Every `workers`-th operation, beginning with number `worker`.
 
     `starts_ns` are intended starts after T0 (empty in a closed loop), `users` the user numbers of this worker.
+    `seed` is the trial's.
     """
 
     worker: int
     workers: int
     starts_ns: Starts
     users: tuple[int, ...]
+    seed: int = 0
 
     def seq(self, index: int) -> int:
         """The number over all workers of this worker's operation `index`."""
@@ -39,11 +41,11 @@ def whole(load: Load, seed: int) -> Starts:
 def stripe(load: Load, seed: int, worker: int, workers: int) -> Stripe:
     """Worker `worker` of `workers`. The union over all workers is `whole(load, seed)`."""
     users = tuple(range(worker, load.concurrency or 0, workers)) if load.closed else ()
-    return Stripe(worker, workers, whole(load, seed)[worker::workers], users)
+    return Stripe(worker, workers, whole(load, seed)[worker::workers], users, seed)
 
 
 def phase(intended_ns: int, warmup_end_ns: int, end_ns: int) -> str:
     """The phase of an operation by its intended start, all after T0."""
     if intended_ns < warmup_end_ns:
         return WARMUP
-    return STEADY if intended_ns <= end_ns else COOLDOWN
+    return STEADY if intended_ns < end_ns else COOLDOWN

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -72,6 +72,11 @@ class Stopping:
         self._due: list[int] = []
         self._looked_s = -math.inf
 
+    @property
+    def asked(self) -> bool:
+        """Whether the load has any stop condition."""
+        return self._stop.error_rate is not None or self._stop.overload
+
     def look(
         self, elapsed_s: float, due: int, ended: int, errors: int, backlog: int, oldest_s: float
     ) -> StopCall | None:
@@ -98,6 +103,16 @@ class Stopping:
             text = f"operations in flight grew from {low} to {high} in {elapsed_s - self._when_s[begin]:.1f} s"
             return StopCall(OVERLOAD, f"overload: {text}")
         return None
+
+
+def called_off(stop_file: Path, worker: int, judge: Callable[[], StopCall | None]) -> StopCall | None:
+    """The call that ends this load: somebody else's, or the worker's own, which then all others hear."""
+    if not stop_file.exists():
+        call = judge()
+        if call is None:
+            return None
+        call_off(stop_file, call, worker)
+    return read_call(stop_file)
 
 
 def call_off(stop_file: Path, call: StopCall, worker: int) -> None:

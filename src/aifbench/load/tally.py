@@ -12,7 +12,10 @@ LATE_NS = 1_000_000
 
 @dataclass
 class Tally:
-    """Counts and wake-up lags of one worker. `scheduled` operations were due by the end of the offered load."""
+    """Counts and wake-up lags of one worker. `scheduled` operations were due by the end of the offered load.
+
+    `retried` are operations beyond the schedule. `stop_code` is a code of `load.stopping`, `stopped_early` its words.
+    """
 
     scheduled: int = 0
     started: int = 0
@@ -24,7 +27,9 @@ class Tally:
     late_with_free_slot: int = 0
     slots_opened_in_load: int = 0
     wake_lag_ns: list[int] = field(default_factory=list)
+    retried: int = 0
     stopped_early: str = ""
+    stop_code: str = ""
 
     def began(self) -> None:
         self.started += 1

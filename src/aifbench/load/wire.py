@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from aifbench.clock import NS_PER_S, monotonic_ns
 from aifbench.load.loop import Loop
 from aifbench.load.progress import Progress, ProgressWriter
+from aifbench.load.retrying import again
 from aifbench.load.schedule import Stripe
 from aifbench.load.spill import Spill
+from aifbench.load.stopping import StopCall, Stopping, called_off
 from aifbench.load.tally import LATE_NS, Tally
+from aifbench.load.think import Thinker, begin_ns
 from aifbench.model.load import Load
 from aifbench.model.operation import DROPPED, OK, TIMEOUT, UNFINISHED, Operation
 from aifbench.workloads.base import Slot, WireClient
@@ -61,6 +65,8 @@ class WireEngine:
         self._warmup_end = 0
         self._resting: deque[tuple[Slot, int]] = deque()
         self._refilling = False
+        self._stopping = Stopping(load, stripe.workers)
+        self._users: dict[Slot, tuple[int, Thinker]] = {}
         self.operations: list[Operation] = []
         self.tally = Tally()
 
@@ -80,6 +86,10 @@ class WireEngine:
             per_worker = (load.rate_per_s or 0.0) / self._stripe.workers
             count = min(self._cap or 64, max(4, min(64, int(per_worker * 0.25) + 1)))
         self._free = [self._client.open_slot(self._loop, self._on_done) for _ in range(count)]
+        self._users = {
+            slot: (user, Thinker(load, self._stripe.seed, user))
+            for slot, user in zip(self._free, self._stripe.users, strict=False)
+        }
         build_ahead = getattr(self._client, "build_ahead", None)
         if build_ahead is not None:
             build_ahead(self._coming(len(self._stripe.starts_ns) or max(CLOSED_AHEAD, count)))
@@ -127,8 +137,11 @@ class WireEngine:
     def _offer(self, intended: int) -> None:
         seq = self._stripe.seq(self._next)
         self._next += 1
-        operation = Operation(seq, self._client.kind(seq), intended)
         self.tally.scheduled += 1
+        self._place(Operation(seq, self._client.kind(seq), intended))
+
+    def _place(self, operation: Operation) -> None:
+        """Start it in a free slot, or let it wait, or drop it."""
         try:
             slot = self._take_slot()
         except OSError as error:
@@ -136,12 +149,18 @@ class WireEngine:
             return
         if slot is not None:
             self._start(slot, operation)
-            if operation.start - intended > LATE_NS:
+            if operation.start - operation.intended > LATE_NS:
                 self.tally.late_with_free_slot += 1
         elif self._load.when_full == "drop":
             self._drop(operation)
         else:
             self._waiting.append(operation)
+
+    def _retry(self, retry: Operation) -> None:
+        """Nothing is done again once the load has ended."""
+        if not self._draining:
+            self.tally.retried += 1
+            self._place(retry)
 
     def _take_slot(self) -> Slot | None:
         if self._free:
@@ -170,7 +189,11 @@ class WireEngine:
     def _start_users(self) -> None:
         slots, self._free = self._free, []
         for slot in slots:
-            self._start_user(slot, self._t0)
+            begin = self._t0 + begin_ns(self._load, self._users[slot][0])
+            if begin == self._t0:
+                self._start_user(slot, begin)
+            else:
+                self._loop.call_at(begin, partial(self._start_user, slot, begin))
 
     def _start_user(self, slot: Slot, intended: int) -> None:
         limit = self._load.operations
@@ -186,15 +209,26 @@ class WireEngine:
         self._start(slot, Operation(seq, self._client.kind(seq), intended))
 
     def _next_of_user(self, slot: Slot, ended: Operation) -> None:
-        pause = round(self._load.think_time_s * NS_PER_S)
-        if ended.status != OK and ended.end - ended.start < REFUSED_PAUSE_NS:
-            pause = max(pause, REFUSED_PAUSE_NS)
+        failed_at_once = ended.status != OK and ended.end - ended.start < REFUSED_PAUSE_NS
+        least = REFUSED_PAUSE_NS if failed_at_once else 0
+        retry = again(ended, self._load.retries, least)
+        if retry is not None and retry.intended < self._end:
+            self._loop.call_at(retry.intended, partial(self._retry_user, slot, retry))
+            return
+        pause = max(self._users[slot][1].next_ns(), least)
         intended = ended.end + pause
         if pause:
             self._loop.call_at(intended, lambda: self._start_user(slot, intended))
         else:
             self._resting.append((slot, intended))
             self._refill()
+
+    def _retry_user(self, slot: Slot, retry: Operation) -> None:
+        if self._draining:
+            self._free.append(slot)
+            return
+        self.tally.retried += 1
+        self._start(slot, retry)
 
     def _refill(self) -> None:
         """Start users that are free; an operation may end inside `start`, so this must not nest."""
@@ -224,10 +258,14 @@ class WireEngine:
         self.tally.finished(operation.status)
         if self._load.closed:
             self._next_of_user(slot, operation)
-        elif self._waiting:
-            self._start(slot, self._waiting.popleft())
         else:
-            self._free.append(slot)
+            retry = again(operation, self._load.retries)
+            if retry is not None and retry.intended < self._end:
+                self._loop.call_at(retry.intended, partial(self._retry, retry))
+            if self._waiting:
+                self._start(slot, self._waiting.popleft())
+            else:
+                self._free.append(slot)
         if self._draining and not self._flying and not self._waiting:
             self._loop.stop()
 
@@ -238,14 +276,30 @@ class WireEngine:
             _, slot, operation = self._deadlines.popleft()
             if not operation.status:
                 slot.cancel(TIMEOUT, "timeout")
-        if not self._draining and self._stop_file.exists():
-            self.tally.stopped_early = "stop requested"
-            self._end_of_load()
+        if not self._draining:
+            call = called_off(self._stop_file, self._stripe.worker, partial(self._judge, now))
+            if call is not None:
+                self.tally.stop_code, self.tally.stopped_early = call.code, call.reason
+                self._end_of_load()
         phase = 3 if self._draining else 1 if now < self._warmup_end else 2
         self._put_progress(phase)
         if self._next >= len(self._starts) or self._starts[self._next] - now > QUIET_NS:
             self._spill.work(self.operations)
         self._loop.call_at(now + TICK_NS, self._tick)
+
+    def _judge(self, now: int) -> StopCall | None:
+        if not self._stopping.asked:
+            return None
+        tally = self.tally
+        oldest = min((operation.intended for operation in self._flying.values()), default=now)
+        return self._stopping.look(
+            (now - self._t0) / NS_PER_S,
+            due=tally.scheduled,
+            ended=tally.ended,
+            errors=tally.errors,
+            backlog=len(self._flying) + len(self._waiting),
+            oldest_s=(now - oldest) / NS_PER_S,
+        )
 
     def _put_progress(self, phase: int) -> None:
         tally = self.tally

@@ -136,7 +136,9 @@ class Worker:
             "max_in_flight": tally.max_in_flight,
             "late_with_free_slot": tally.late_with_free_slot,
             "slots_opened_in_load": tally.slots_opened_in_load,
+            "retried": tally.retried,
             "stopped_early": tally.stopped_early,
+            "stop_code": tally.stop_code,
             "spilled": self.spill.moved,
             "max_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "facts": facts,
@@ -161,7 +163,7 @@ class Worker:
             "host": socket.gethostname(),
             "t0_ns": t0_ns,
             "warmup_end_ns": t0_ns + round(load.warmup_s * NS_PER_S),
-            "end_ns": t0_ns + round(load.length_s * NS_PER_S),
+            "end_ns": t0_ns + round(load.steady_end_s * NS_PER_S),
         }
 
     def _write_samples(self, t0_ns: int, batches: Iterable[list[Operation]]) -> dict[str, int]:
