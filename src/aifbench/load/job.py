@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from aifbench.model.load import Load
 from aifbench.model.service import Target
@@ -46,7 +46,6 @@ class TrialJob:
     control: str
     samples: str
     scratch: str
-    timestamps: Literal["kernel", "user", "auto"] = "auto"
 
 
 class ControlFolder:

@@ -65,7 +65,7 @@ class Worker:
                 worker=index,
                 workers=job.load.workers,
                 timeout_s=job.load.timeout_s,
-                timestamps="user" if job.timestamps == "user" else "kernel",
+                timestamps="user" if job.load.timestamps == "user" else "kernel",
             )
         )
         share = stripe(job.load, job.seed, index, job.load.workers)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ThinkDistribution = Literal["constant", "exponential", "uniform", "lognormal"]
+Timestamps = Literal["auto", "kernel", "user"]
+"""Who stamps what was received: the kernel (`auto`: where it and the client can), or the process that reads it."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Load:
     ramp_up_s: float = 0.0
     stop: Stop = Stop()
     retries: Retries | None = None
+    timestamps: Timestamps = "auto"
 
     @property
     def closed(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from aifbench.model.load import ThinkDistribution
+from aifbench.model.load import ThinkDistribution, Timestamps
 from aifbench.model.options import Count, Duration, Number, Options, Rate, Share, Sweep, Whole
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
@@ -123,6 +123,9 @@ class LoadKeys(Options):
         None, description="Failed operations that are done again, each as an operation of its own."
     )
     workers: Sweep[Annotated[Count, Field(le=4096)]] | None = Field(None, description="Load-generating processes. 1.")
+    timestamps: Sweep[Timestamps] | None = Field(
+        None, description="Who stamps what was received: the `kernel` (`auto`: where it can), or the `user` process."
+    )
 
 
 class SiteKeys(Options):

@@ -185,6 +185,7 @@ def _made(keys: LoadKeys, kind: str, shape: Mapping[str, Any]) -> Load:
         ramp_up_s=_or(plain["ramp_up"], 0.0),
         stop=_stop(keys.stop),
         retries=_retries(keys.retries),
+        timestamps=_or(plain["timestamps"], "auto"),
     )
 
 
