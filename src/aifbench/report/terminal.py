@@ -1,0 +1,164 @@
+"""What `aifbench run` prints at its end: one table per family, then what is not valid and why, then failed SLOs.
+
+Tables that do not fit the width are cut between columns, never inside a number; each piece repeats the load point.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+from textwrap import wrap
+from typing import Any
+
+from aifbench.model.plan import Plan
+from aifbench.model.result import RunResult, Validity
+from aifbench.report import words
+from aifbench.report.charts.recall import at_fixed_recall
+from aifbench.report.family import families
+from aifbench.report.sheet import Cell, Column, Sheet
+from aifbench.report.summary import family_sheet
+
+_STYLE = {"ok": "green", "warn": "yellow", "bad": "bold red", "muted": "dim", "": ""}
+_REPEATED = ("load point", "validity")
+_NA = "n/a"
+_NAME_WIDTH = 28
+
+
+def render(result: RunResult, plan: Plan | None, console: Any) -> None:
+    """Print to a rich Console. Without a terminal there is no colour and no control character."""
+    for family in families(result):
+        _print_table(console, _short(family_sheet(result, family)))
+        points = [point for point in result.points if point.family == family]
+        if (fixed := at_fixed_recall(points)) is not None:
+            _print_table(console, _short(fixed))
+    _print_findings(console, result)
+    _print_slos(console, result)
+    for problem in result.problems:
+        _print(console, f"problem: {problem}", "yellow")
+    _print(console, f"{result.name}: {result.status}. {words.verdict(result)}", _status_style(result))
+
+
+def render_text(result: RunResult, plan: Plan | None, recipe_text: str) -> str:
+    """The same, plain, 100 columns wide."""
+    from rich.console import Console
+
+    target = StringIO()
+    render(result, plan, Console(file=target, width=100, no_color=True, highlight=False))
+    return target.getvalue()
+
+
+def _print(console: Any, line: str, style: str = "") -> None:
+    from rich.text import Text
+
+    console.print(Text(line, style=style), soft_wrap=False)
+
+
+def _short(sheet: Sheet) -> Sheet:
+    """For few columns: what was varied goes under the load point's name, reasons of missing values under the table."""
+    heads = [column.head for column in sheet.columns]
+    merged = [index for index, head in enumerate(heads) if head in {"varied", "target"}]
+    reasons: dict[str, list[str]] = {}
+    rows = []
+    for row in sheet.rows:
+        under = ", ".join(row[index].text for index in merged if row[index].text not in {"–", ""})
+        name = row[0].text
+        cells = [_bare(cell, sheet.columns[i], name, reasons) for i, cell in enumerate(row) if i not in merged]
+        rows.append((Cell(row[0].text, note=under), *cells[1:]))
+    columns = tuple(column for index, column in enumerate(sheet.columns) if index not in merged)
+    notes = tuple(f"n/a {reason} ({_few(names)})" for reason, names in reasons.items())
+    return Sheet(sheet.caption, columns, tuple(rows), (*notes, *(sheet.notes)))
+
+
+def _bare(cell: Cell, column: Column, row: str, reasons: dict[str, list[str]]) -> Cell:
+    if column.numeric and cell.text.startswith(_NA):
+        reasons.setdefault(f"{column.head}: {cell.text.removeprefix(_NA).strip(' ()')}", []).append(row)
+        return Cell(_NA, tone="muted")
+    return Cell(cell.text, tone=cell.tone)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _width(sheet: Sheet, index: int) -> int:
+    """Least width of a column: its longest cell line, or the longest word of its head; and two for the gap."""
+    column = sheet.columns[index]
+    head = max((len(word) for word in [*column.head.split(), column.unit]), default=0)
+    cells = [line for row in sheet.rows for line in (row[index].text, row[index].note)]
+    longest = max((len(line) for line in cells), default=0)
+    return max(head, longest if column.numeric else min(longest, _NAME_WIDTH)) + 2
+
+
+def _pieces(sheet: Sheet, room: int) -> list[list[int]]:
+    """Column numbers of each piece: the repeated columns, then as many others as fit."""
+    fixed = [index for index, column in enumerate(sheet.columns) if column.head in _REPEATED] or [0]
+    base = sum(_width(sheet, index) for index in fixed)
+    pieces: list[list[int]] = []
+    used = room + 1
+    for index in range(len(sheet.columns)):
+        if index in fixed:
+            continue
+        if used + _width(sheet, index) > room:
+            pieces.append(list(fixed))
+            used = base
+        pieces[-1].append(index)
+        used += _width(sheet, index)
+    return pieces or [fixed]
+
+
+def _print_table(console: Any, sheet: Sheet) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    for number, piece in enumerate(_pieces(sheet, console.width - 2)):
+        table = Table(box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False, padding=(0, 1))
+        table.title = sheet.caption if number == 0 else f"{sheet.caption}, continued"
+        for index in piece:
+            column = sheet.columns[index]
+            width = _width(sheet, index) - 2
+            lines = [*wrap(column.head, width), *([column.unit] if column.unit else [])]
+            side: Any = "right" if column.numeric else "left"
+            table.add_column(
+                Text("\n".join(lines)), justify=side, no_wrap=column.numeric, min_width=width, max_width=width
+            )
+        for row in sheet.rows:
+            table.add_row(*(_text(row[index]) for index in piece))
+        console.print(table)
+    for note in sheet.notes:
+        _print(console, f"  {note}", "dim")
+    if sheet.notes:
+        console.print()
+
+
+def _text(cell: Cell) -> Any:
+    from rich.text import Text
+
+    found = Text(cell.text, style=_STYLE[cell.tone])
+    if cell.note:
+        found.append(f"\n{cell.note}", style="dim")
+    return found
+
+
+def _print_findings(console: Any, result: RunResult) -> None:
+    for point in result.points:
+        if point.validity is Validity.VALID:
+            continue
+        style = _STYLE[words.VALIDITY_TONE[point.validity]]
+        _print(console, f"{point.point} is {point.validity.value}", style)
+        everywhere = (*point.findings, *(finding for trial in point.trials for finding in trial.findings))
+        for finding in dict.fromkeys(everywhere):
+            if finding.verdict is not Validity.VALID:
+                _print(console, f"  {finding.verdict.value} {finding.code}: {finding.text}")
+                if finding.hint:
+                    _print(console, f"    hint: {finding.hint}", "dim")
+
+
+def _print_slos(console: Any, result: RunResult) -> None:
+    for point in result.points:
+        for verdict in point.slo:
+            word, tone = words.slo_state(verdict)
+            _print(console, f"SLO {point.point}: {verdict.expression}: {word} ({verdict.text})", _STYLE[tone])
+
+
+def _status_style(result: RunResult) -> str:
+    return "bold" if result.status == "finished" else "bold red"
