@@ -16,10 +16,12 @@ from aifbench.cli.main import cli
 from aifbench.executors.base import EXECUTORS
 from aifbench.metrics.declare import FAMILIES, preparation
 from aifbench.metrics.tables import NUMBERS, SPREADS
+from aifbench.metrics.thresholds import THRESHOLDS, Threshold
 from aifbench.plan.vocabulary import vocabulary
 from aifbench.recipe.manual import reference
 from aifbench.report.formats import REPORTS
 from aifbench.services.base import SERVICES
+from aifbench.units import format_duration
 from aifbench.workloads.base import WORKLOADS
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -136,11 +138,34 @@ def metrics() -> Iterator[str]:
             yield from table(("metric", "unit", "better", "definition", "source"), made)
 
 
+# -- validity ----------------------------------------------------------------------------------------------------
+
+
+def checks() -> Iterator[str]:
+    yield from ("# Validity checks", "", NOTE, "")
+    yield from ("How they are judged is in [methodology](../methodology.md).", "")
+    yield from ("Above the first limit a load point is DEGRADED, above the second INVALID.", "")
+    rows = [
+        (f"`{code}`", limit(row.degraded, row), limit(row.invalid, row), row.reason, row.hint or "–")
+        for code, row in THRESHOLDS.items()
+    ]
+    yield from table(("check", "DEGRADED above", "INVALID above", "why it matters", "what to do"), rows)
+
+
+def limit(value: float | None, row: Threshold) -> str:
+    if value is None:
+        return "–"
+    if row.unit == "share":
+        return f"{value * 100:g} %"
+    return format_duration(value) if row.unit == "s" and value else f"{value:g}"
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "commands.md": commands,
     "recipe.md": recipe,
     "catalogue.md": catalogue,
     "metrics.md": metrics,
+    "validity.md": checks,
 }
 
 
