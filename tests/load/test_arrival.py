@@ -114,7 +114,8 @@ def test_a_sequence_is_the_concatenation_of_its_parts() -> None:
     assert made.arrival == "sequence"
     assert starts_s(made)[:6] == pytest.approx([0, 0.5, 1, 1.5, 2, 2.25])
     assert starts_s(made)[6:] == pytest.approx([2.5 + k / 10 for k in range(12)])
-    assert (made.duration_s, made.rate_per_s) == (2.5, pytest.approx(14 / 2.5))
+    assert made.duration_s == 2.5
+    assert made.rate_per_s == pytest.approx(14 / 2.5)
 
 
 def test_equal_parts_of_a_sequence_are_drawn_from_different_seeds() -> None:

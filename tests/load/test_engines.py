@@ -197,8 +197,9 @@ def test_users_are_ramped_in(tmp_path: Path) -> None:
 
 def test_think_times_lie_between_an_end_and_the_next_intended_start(tmp_path: Path) -> None:
     load = Load("closed", 5, concurrency=1, operations=4, think_time_s=0.02, think_distribution="exponential")
+    load = replace(load, timestamps="user")  # the pause is counted from the read, not from the kernel's stamp
     with running(behaviour()) as simulator:
-        samples, report = run_worker(replace(trial_job(tmp_path, simulator.port, load), timestamps="user"))
+        samples, report = run_worker(trial_job(tmp_path, simulator.port, load))
     found = rows(samples)
     thinker = Thinker(load, 7, 0)
     pauses = [later["t_intended"] - earlier["t_end"] for earlier, later in pairwise(found)]

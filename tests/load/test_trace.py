@@ -52,7 +52,8 @@ def test_the_mooncake_layout_is_read_as_it_is() -> None:
 def test_a_trace_takes_its_own_time_and_has_no_warm_up_unless_asked() -> None:
     """Its length is one mean gap more than its last arrival, so that its rate is n / length."""
     made = load(arrival="trace", file="arrivals.csv")
-    assert (made.warmup_s, made.duration_s, made.rate_per_s) == (0, 3.125, pytest.approx(5 / 3.125))
+    assert (made.warmup_s, made.duration_s) == (0, 3.125)
+    assert made.rate_per_s == pytest.approx(5 / 3.125)
     assert starts_s(made) == [0, 0.25, 0.25, 1.0, 2.5]
     assert lengths(made) is None
 
