@@ -13,6 +13,7 @@ from aifbench.load.arrival.base import ARRIVALS
 from aifbench.load.schedule import whole
 from aifbench.model.load import Load
 from tests.load.arrivals import load, resolved
+from tests.simulators import behaviour, rows, run_worker, running, trial_job
 
 
 def starts_s(made: Load) -> list[float]:
@@ -173,3 +174,20 @@ def test_a_longer_gap_can_be_allowed(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
     file.write_text("timestamp\n0\n400000\n")
     assert load(arrival="trace", file=str(file), longest_gap="5d").duration_s == 800_000
+
+
+def test_requests_have_the_lengths_of_the_trace(tmp_path: Path) -> None:
+    """The server's record says what was asked: one token per word, and max_tokens."""
+    columns = {"input_column": "prompt", "output_column": "answer"}
+    made = load(arrival="trace", file="arrivals.csv", speedup=10, **columns)
+    with running(behaviour()) as simulator:
+        job = trial_job(tmp_path, simulator.port, made, input_tokens="trace", output_tokens="trace")
+        samples, _ = run_worker(job)
+    assert [row["output_tokens"] for row in rows(samples)] == [1, 2, 3, 4, 5]
+    assert [row["input_tokens"] for row in rows(samples)] == [10, 11, 12, 13, 14]
+
+
+def test_lengths_of_a_trace_need_a_load_that_has_one(tmp_path: Path) -> None:
+    job = trial_job(tmp_path, 9, Load("constant", 1, rate_per_s=1), input_tokens="trace")
+    with pytest.raises(LoadError, match="the load has no trace with lengths"):
+        run_worker(job)

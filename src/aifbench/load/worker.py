@@ -20,6 +20,7 @@ from typing import Any
 
 from aifbench.clock import NS_PER_S, anchor, monotonic_ns, process_time_ns, sleep_s
 from aifbench.errors import AifbenchError, LoadError
+from aifbench.load.arrival.base import ARRIVALS
 from aifbench.load.blocking import BlockingEngine
 from aifbench.load.job import ControlFolder, TrialJob
 from aifbench.load.progress import ProgressWriter
@@ -44,6 +45,11 @@ def put_json(path: Path, data: Any) -> None:
     partial.replace(path)
 
 
+def _lengths(job: TrialJob) -> tuple[Any, Any] | None:
+    found = ARRIVALS.load(job.load.arrival)().lengths(job.load, job.seed)
+    return None if found is None else (found.input_tokens, found.output_tokens)
+
+
 class Worker:
     """The life of one worker process, step by step."""
 
@@ -65,6 +71,7 @@ class Worker:
                 worker=index,
                 workers=job.load.workers,
                 timeout_s=job.load.timeout_s,
+                lengths=_lengths(job),
                 timestamps="user" if job.load.timestamps == "user" else "kernel",
             )
         )

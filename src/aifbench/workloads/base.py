@@ -43,6 +43,7 @@ class WorkerContext:
 
     `folder` is a scratch folder of this worker alone. `seed` is the trial's; worker `worker` of `workers` must
     derive everything per operation from `seed` and `seq` only, so that results do not depend on `workers`.
+    `lengths` are input and output tokens by `seq` where the arrival process knows them (a trace that has them).
     `timestamps` says whether receive times come from the kernel (where the client can) or from the reading process.
     """
 
@@ -56,6 +57,7 @@ class WorkerContext:
     workers: int
     timeout_s: float
     timestamps: Literal["kernel", "user"] = "user"
+    lengths: tuple[Sequence[int], Sequence[int]] | None = None
 
 
 class Slot(Protocol):

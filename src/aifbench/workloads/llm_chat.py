@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,15 +20,19 @@ from aifbench.workloads.llm.chat_stream import ChatAnswer, read_stream, read_who
 from aifbench.workloads.llm.words import prompt
 
 PATH = "/v1/chat/completions"
+TRACE = "trace"
 
 
 class ChatOptions(Options):
-    input_tokens: Sweep[Count] = Field(
+    input_tokens: Sweep[Count | Literal["trace"]] = Field(
         128,
         description="prompt length in tokens: words are sent, as many as the server's own token counts of two trial "
-        "prompts suggest; the lengths that the server counted are in the result",
+        "prompts suggest; the lengths that the server counted are in the result; "
+        "`trace` takes each from the load's trace",
     )
-    output_tokens: Sweep[Count] = Field(64, description="upper limit of generated tokens (max_tokens)")
+    output_tokens: Sweep[Count | Literal["trace"]] = Field(
+        64, description="upper limit of generated tokens (max_tokens); `trace` takes each from the load's trace"
+    )
     stream: bool = Field(default=True, description="ask for a stream of events; without it there is no TTFT")
     model: str | None = Field(None, description="model name; default: what the target says it serves")
     system: str | None = Field(None, description="text of a system message sent before every prompt")
@@ -120,6 +124,21 @@ def _count_tokens(options: ChatOptions, endpoint: Endpoint, model: str | None, s
     return usage.get("prompt_tokens") if isinstance(usage, dict) else None
 
 
+def _by_seq(said: object, context: WorkerContext, which: int) -> Callable[[int], int]:
+    """The number of tokens of each operation. Raises LoadError when the load has no trace of them."""
+    if said != TRACE:
+        assert isinstance(said, int)
+        fixed: int = said
+        return lambda _: fixed
+    if context.lengths is None:
+        raise LoadError(
+            "input_tokens or output_tokens says `trace`, but the load has no trace with lengths",
+            hint="load: {arrival: trace, file: …}, with input_column and output_column or a format that has both",
+        )
+    column = context.lengths[which]
+    return lambda seq: int(column[seq])
+
+
 class ChatClient:
     """Builds one request per operation and reads the answers after the load."""
 
@@ -132,12 +151,10 @@ class ChatClient:
         self._headers = _headers(endpoint)
         if options.stream and endpoint.attributes.get("stream_keep_alive") is False:
             self._headers["Connection"] = "close"  # the server closes after a stream without saying so
-        assert isinstance(options.input_tokens, int)
-        assert isinstance(options.output_tokens, int)
-        self._limit = options.output_tokens
-        per_word = float(context.prepared.get("tokens_per_word", 1.0))
-        around = float(context.prepared.get("tokens_around", 0.0))
-        self._words = max(1, round((options.input_tokens - around) / per_word))
+        self._input_tokens = _by_seq(options.input_tokens, context, 0)
+        self._limit = _by_seq(options.output_tokens, context, 1)
+        self._per_word = float(context.prepared.get("tokens_per_word", 1.0))
+        self._around = float(context.prepared.get("tokens_around", 0.0))
         self._http = HttpClient(endpoint.url, self._build, kernel_stamps=context.timestamps == "kernel")
         self.build_ahead = self._http.build_ahead
         self._read = read_stream if options.stream else read_whole
@@ -146,11 +163,16 @@ class ChatClient:
         return "chat"
 
     def _build(self, operation: Operation) -> bytes:
-        body = _request(self._options, self._model, prompt(self._seed, operation.seq, self._words), self._limit)
+        seq = operation.seq
+        text = prompt(self._seed, seq, self._words(self._input_tokens(seq)))
+        body = _request(self._options, self._model, text, self._limit(seq))
         if self._options.stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         body |= self._options.extra
         return encode_request("POST", PATH, self._address, json.dumps(body).encode(), self._headers)
+
+    def _words(self, tokens: int) -> int:
+        return max(1, round((tokens - self._around) / self._per_word))
 
     def open_slot(self, loop: Any, done: Done) -> Slot:
         return self._http.open_slot(loop, done)
@@ -183,7 +205,9 @@ class ChatClient:
         return found
 
     def facts(self) -> Mapping[str, Any]:
-        return {**self._http.facts(), "model": self._model, "words_per_prompt": self._words}
+        said = self._options.input_tokens
+        words = self._words(said) if isinstance(said, int) else None  # of a trace: each its own
+        return {**self._http.facts(), "model": self._model, "words_per_prompt": words}
 
     def close(self) -> None:
         self._http.close()
