@@ -47,6 +47,7 @@ def _measure(folder: Path, given: Any, pattern: str, block: str, direct: bool) -
     file = make("file", **ours_options)
     context = prepare_context(target, folder / "prepare", preparation=f"ours-{block}")
     prepared = file.prepare(context)
+    warm = pattern.endswith("read") and not direct
     theirs_options = {
         "pattern": FIO_WORDS[pattern],
         "block_size": block,
@@ -57,7 +58,7 @@ def _measure(folder: Path, given: Any, pattern: str, block: str, direct: bool) -
         "fsync_at_end": False,
         "cache": "as-is",
         # Ours draws blocks with replacement, and lays files out by writing them, so that the cache holds them.
-        "arguments": ["--norandommap=1", *([] if direct else ["--pre_read=1"])],
+        "arguments": ["--norandommap=1", *(["--pre_read=1"] if warm else [])],
     }
     fio = make("fio", **theirs_options)
     fio_context = prepare_context(target, folder / "prepare", preparation=f"fio-{block}")

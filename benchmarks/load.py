@@ -100,10 +100,11 @@ def ours(scene: Scene, folder: Path) -> Seen:
             control=str(folder / "control"),
             samples=str(folder / "samples"),
             scratch=str(folder / "scratch"),
+            cpus=() if client is None else (client,),
         )
         executor = LocalExecutor()
         try:
-            outcome = run_trial(job, executor, TrialControl(), cpus=() if client is None else (client,))
+            outcome = run_trial(job, executor, TrialControl())
         finally:
             executor.close()
     if outcome.problems:
@@ -157,10 +158,11 @@ def requests(folder: Path, kind: str) -> tuple[float, float]:
                 control=str(folder / "control"),
                 samples=str(folder / "samples"),
                 scratch=str(folder / "scratch"),
+                cpus=() if client is None else (client,),
             )
             executor = LocalExecutor()
             try:
-                outcome = run_trial(job, executor, TrialControl(), cpus=() if client is None else (client,))
+                outcome = run_trial(job, executor, TrialControl())
             finally:
                 executor.close()
             report = outcome.reports[0]

@@ -41,7 +41,10 @@ class Draw:
 
     def integer(self, low: int, high: int) -> int:
         """Uniform, both ends included. The bias is below (high - low) / 2**64."""
-        return low + (self.bits() * (high - low + 1) >> 64)
+        self._state = state = (self._state + _GAMMA) & _MASK  # `bits` written out: this is the hot path
+        state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+        return low + ((state ^ (state >> 31)) * (high - low + 1) >> 64)
 
     def unit(self) -> float:
         """Uniform in the open interval (0, 1)."""

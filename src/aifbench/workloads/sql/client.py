@@ -46,8 +46,14 @@ class CompiledScript:
             for offset, statement in enumerate(statements)
         ]
 
+        single = len(self._calls) == len(self._values) == 1 and len(self._calls[0][1]) == 1
+        self._only = (self._calls[0][0], self._values[0]) if single else None
+
     def calls(self, seed: int, seq: int) -> list[Call]:
         draw = Draw(seed, seq)
+        if self._only is not None:
+            number, value = self._only
+            return [(number, (value(draw, seq),))]
         values = [value(draw, seq) for value in self._values]
         return [(number, [values[index] for index in indices] or None) for number, indices in self._calls]
 

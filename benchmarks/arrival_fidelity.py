@@ -1,0 +1,117 @@
+"""Do actual starts follow a Poisson process? Ten seeded runs at each rate, against the cheap answer of the simulator.
+
+Per run: the Kolmogorov–Smirnov distance of the gaps between actual starts from the exponential distribution, beside
+that of the intended starts (what chance alone gives) and the critical value at 5 %, and the send lag. Goals: below the
+critical value in at least 9 of 10 runs; lag p50 under 0.1 ms and p99 under 1 ms. The simulator runs on one core and
+the client on another. `AIFBENCH_BENCH_RUNS` and `AIFBENCH_BENCH_SECONDS` shorten it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from aifbench.executors.local import LocalExecutor
+from aifbench.load.job import TrialJob
+from aifbench.load.trial import TrialControl, run_trial
+from aifbench.metrics.arrivals import exponential_distance, gaps_s
+from aifbench.model.load import Load
+from aifbench.model.service import Endpoint, Target
+from aifbench.samples.read import read_trial
+from benchmarks.support.simulator import simulating, two_cores
+
+RUNS = int(os.environ.get("AIFBENCH_BENCH_RUNS", "10"))
+SECONDS = float(os.environ.get("AIFBENCH_BENCH_SECONDS", "30"))
+RATES = (200.0, 2000.0)
+LAG_P50_MS, LAG_P99_MS = 0.1, 1.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`critical` is the distance that 5 % of all true Poisson processes of this length exceed: 1.358 / √n."""
+
+    starts: int
+    actual: float
+    intended: float
+    critical: float
+    lag_p50_ms: float
+    lag_p99_ms: float
+
+    @property
+    def passed(self) -> bool:
+        return self.actual < self.critical
+
+
+def one(rate: float, seed: int, folder: Path) -> Seen:
+    server, client = two_cores()
+    with simulating(folder, "0ms", "0ms", server) as simulated:
+        job = TrialJob(
+            run="bench",
+            point="instant",
+            trial="instant.t1",
+            number=1,
+            uses="http",
+            options={"path": "/instant"},
+            load=Load("poisson", duration_s=SECONDS, rate_per_s=rate),
+            target=Target("sim", "external", (Endpoint("http", simulated.url),)),
+            prepared={},
+            prepared_folder=str(folder),
+            seed=seed,
+            control=str(folder / "control"),
+            samples=str(folder / "samples"),
+            scratch=str(folder / "scratch"),
+            cpus=() if client is None else (client,),
+        )
+        executor = LocalExecutor()
+        try:
+            outcome = run_trial(job, executor, TrialControl())
+        finally:
+            executor.close()
+    if outcome.problems:
+        raise SystemExit("\n".join(outcome.problems))
+    table = read_trial(job.samples, job.control).table
+    start = np.asarray(table.column("t_start").to_numpy(), np.int64)
+    intended = np.asarray(table.column("t_intended").to_numpy(), np.int64)
+    lag_ms = (start - intended) / 1e6
+    gaps = gaps_s(start)
+    return Seen(
+        starts=len(start),
+        actual=exponential_distance(gaps, rate)[0],
+        intended=exponential_distance(gaps_s(intended), rate)[0],
+        critical=1.358 / math.sqrt(len(gaps)),
+        lag_p50_ms=float(np.percentile(lag_ms, 50)),
+        lag_p99_ms=float(np.percentile(lag_ms, 99)),
+    )
+
+
+def main() -> None:
+    print(f"{RUNS} runs of {SECONDS:g} s at each rate")
+    print(
+        f"{'rate/s':>7} {'seed':>5} {'starts':>7} {'KS':>8} {'intended':>9} {'critical':>9} {'lag p50':>9} {'lag p99':>9}"
+    )
+    for rate in RATES:
+        seen = []
+        for seed in range(1, RUNS + 1):
+            with TemporaryDirectory() as folder:
+                found = one(rate, seed, Path(folder))
+            seen.append(found)
+            print(
+                f"{rate:7.0f} {seed:5} {found.starts:7} {found.actual:8.4f} {found.intended:9.4f} {found.critical:9.4f}"
+                f" {found.lag_p50_ms:6.3f} ms {found.lag_p99_ms:6.3f} ms {'' if found.passed else 'above'}"
+            )
+        p50 = float(np.median([found.lag_p50_ms for found in seen]))
+        p99 = float(np.median([found.lag_p99_ms for found in seen]))
+        passed = sum(found.passed for found in seen)
+        print(
+            f"{rate:7.0f}/s: {passed} of {len(seen)} below the critical value; medians of lag p50 {p50:.3f} ms "
+            f"(goal {LAG_P50_MS}), p99 {p99:.3f} ms (goal {LAG_P99_MS})"
+        )
+
+
+if __name__ == "__main__":
+    main()
