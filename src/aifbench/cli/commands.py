@@ -51,11 +51,20 @@ WORKLOAD = {
     "list": _cli("workload:list_workloads", "List the kinds of work that can be asked of a target."),
     "info": _cli("workload:info", "Show the recipe keys of a workload and what it needs."),
 }
+PROBE = {
+    "llm": _cli("probe:llm", "Chat requests to an OpenAI-compatible server."),
+    "http": _cli("probe:http", "One request, again and again, to an HTTP server."),
+    "sql": _cli("probe:sql", "Transactions on a PostgreSQL server."),
+    "s3": _cli("probe:s3", "Get, put, stat and delete objects."),
+    "file": _cli("probe:file", "Read and write files in a directory."),
+    "vector": _cli("probe:vector", "Load vectors into a database and search them."),
+}
 EXECUTOR = {"list": _cli("executor:list_executors", "List the ways in which processes can be started.")}
 
 SECTIONS: Mapping[str, Mapping[str, Line]] = {
     "Measure": {
         "run": _cli("run:run", "Run a recipe: start, load, measure, stop, report."),
+        "probe": Line("", "Load one target, without writing a recipe.", PROBE),
         "plan": _cli("plan:plan", "Show what a recipe would do, without doing it."),
         "resume": _cli("resume:resume", "Go on with a run that was interrupted."),
         "stop": _cli("stop:stop", "End a run in order; what was measured is kept."),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,6 +22,7 @@ from aifbench.runner.run import Driving
 from aifbench.store.folder import RunFolder
 
 if TYPE_CHECKING:
+    from aifbench.cli.planning import Planned
     from aifbench.model.process import Handle
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -54,6 +56,23 @@ def manner_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def carry_out(planned: Planned, runs: Path | None, manner: Manner) -> int:
+    """A new run of what was planned, here or in a process of its own; returns the exit code."""
+    from aifbench.runner.run import start
+    from aifbench.store.folder import create_folder
+
+    root = planned.runs_root(runs)
+    if manner.detach:
+        go_on_without_terminal(create_folder(root, planned.plan, planned.recipe_text, planned.site_text), manner)
+        return 0
+    return drive(
+        planned.plan,
+        set(),
+        manner,
+        lambda driving: start(planned.plan, planned.recipe_text, planned.site_text, root, driving),
+    )
 
 
 def drive(plan: Plan, done: set[str], manner: Manner, work: Callable[[Driving], Outcome]) -> int:

@@ -48,12 +48,15 @@ def plan_recipe(
     given: str, overrides: Sequence[str], site_given: str | None, environ: Mapping[str, str] | None = os.environ
 ) -> Planned:
     """Raises RecipeError with every mistake of the recipe, or else of the site."""
+    return plan_document(read_recipe(given, overrides, environ), site_given)
+
+
+def plan_document(document: Document, site_given: str | None) -> Planned:
     from aifbench.executors.base import EXECUTORS
     from aifbench.plan.planner import make
     from aifbench.plan.vocabulary import vocabulary
     from aifbench.recipe.text import to_text
 
-    document = read_recipe(given, overrides, environ)
     recipe = check_recipe(document)
     recipe_file = "" if site_given else document.file
     where = site.load(site_given or recipe.site, recipe_file=recipe_file, executors=EXECUTORS.names())

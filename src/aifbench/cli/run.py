@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from aifbench.cli.driving import Manner, drive, go_on_without_terminal, manner_options
+from aifbench.cli.driving import Manner, carry_out, manner_options
 from aifbench.cli.options import recipe_argument, runs_option, set_option, site_option
 
 
@@ -30,18 +30,5 @@ def run(recipe: str, overrides: tuple[str, ...], site: str | None, runs: Path | 
     RECIPE is a file, or the name of an example (aifbench recipe list).
     """
     from aifbench.cli.planning import plan_recipe
-    from aifbench.runner.run import start
-    from aifbench.store.folder import create_folder
 
-    how = Manner(**manner)
-    planned = plan_recipe(recipe, overrides, site)
-    root = planned.runs_root(runs)
-    if how.detach:
-        go_on_without_terminal(create_folder(root, planned.plan, planned.recipe_text, planned.site_text), how)
-        return 0
-    return drive(
-        planned.plan,
-        set(),
-        how,
-        lambda driving: start(planned.plan, planned.recipe_text, planned.site_text, root, driving),
-    )
+    return carry_out(plan_recipe(recipe, overrides, site), runs, Manner(**manner))

@@ -109,7 +109,7 @@ SPREADS: dict[str, tuple[Spread, ...]] = {
             "ttfb",
             "s",
             "lower",
-            "time to first byte: last request byte sent → first byte of the answer",
+            "time to first byte: request sent (a body above 64 KiB: its last byte) → first byte of the answer",
             _COSBENCH,
             per_operation=True,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,19 @@ def load(
     document is checked. Without it nobody asks. Raises RecipeError with all mistakes of the first file that has any.
     """
     name = os.fspath(path)
-    root = _Files().read(name)
+    return _laid_over(_Files().read(name), name, overrides, environ)
+
+
+def made(
+    data: Mapping[str, Any], name: str, overrides: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> Document:
+    """The same of a recipe that no file holds; `name` stands for the file in messages. Raises RecipeError."""
+    root = parse(json.dumps(data), name, lines=False)
+    assert root is not None
+    return _laid_over(root, name, overrides, environ)
+
+
+def _laid_over(root: Node, name: str, overrides: Sequence[str], environ: Mapping[str, str] | None) -> Document:
     for text in overrides:
         root = override(root, text)
     return Document(name, root, None if environ is None else frozenset(environ))
