@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ def write(folder: Path, text: str) -> str:
 
 
 def test_local_needs_no_file() -> None:
-    assert recipe.site.load("local") == Site("local", "local")
+    """Its cores are those of this process."""
+    assert recipe.site.load("local") == Site("local", "local", cpus=tuple(sorted(os.sched_getaffinity(0))))
 
 
 def test_a_site_file_says_how_processes_are_started(tmp_path: Path) -> None:

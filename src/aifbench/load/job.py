@@ -46,6 +46,7 @@ class TrialJob:
     control: str
     samples: str
     scratch: str
+    cpus: tuple[int, ...] = ()  # one core per worker; any when empty
 
 
 class ControlFolder:

@@ -54,8 +54,8 @@ class TrialControl:
         return ""
 
 
-def worker_specs(job: TrialJob, cpus: Sequence[int] = (), secrets: Sequence[str] = ()) -> list[ProcessSpec]:
-    """The worker processes of a trial, each pinned to one of `cpus` in turn when there are any. Pure."""
+def worker_specs(job: TrialJob, secrets: Sequence[str] = ()) -> list[ProcessSpec]:
+    """The worker processes of a trial, each pinned to one of the job's cores when it names any. Pure."""
     control = ControlFolder(job.control)
     return [
         ProcessSpec(
@@ -67,7 +67,7 @@ def worker_specs(job: TrialJob, cpus: Sequence[int] = (), secrets: Sequence[str]
             out=str(control.out(index)),
             err=str(control.err(index)),
             grace_s=5.0,
-            cpus=(cpus[index % len(cpus)],) if cpus else (),
+            cpus=(job.cpus[index % len(job.cpus)],) if job.cpus else (),
         )
         for index in range(job.load.workers)
     ]
@@ -87,7 +87,6 @@ def run_trial(
     hooks: TrialControl,
     *,
     secrets: Sequence[str] = (),
-    cpus: Sequence[int] = (),
     clock: Clock = SYSTEM,
 ) -> TrialOutcome:
     """Do it and return what came of it. Raises LoadError when no worker could begin; always ends its processes."""
@@ -96,7 +95,7 @@ def run_trial(
     control.job.write_text(to_json(job))
     handles: list[Handle] = []
     try:
-        for spec in worker_specs(job, cpus, secrets):
+        for spec in worker_specs(job, secrets):
             handle = executor.submit(spec)
             handles.append(handle)
             hooks.on_submit(handle)

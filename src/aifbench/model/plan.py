@@ -26,6 +26,7 @@ class PlannedService:
     ready_timeout_s: float
     secrets: tuple[str, ...] = ()
     requires: Mapping[str, str] = field(default_factory=dict)  # distribution → version constraint, as declared
+    cpus: tuple[int, ...] = ()  # the cores that it is pinned to; all when empty
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class LoadPoint:
     preparation: str
     slo: tuple[str, ...] = ()
     varied: Mapping[str, Any] = field(default_factory=dict)  # what sets it apart from its neighbours
+    cpus: tuple[int, ...] = ()  # one core per worker; any when empty
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def _facts(plan: Plan) -> tuple[tuple[str, str], ...]:
         ("plan", content_hash(plan)),
         ("site", f"{plan.site} (executor {plan.executor})"),
         ("seed", str(plan.seed)),
+        ("cores", _cores(plan)),
         ("services", ", ".join(services) or "none"),
         ("load points", str(estimate.points)),
         ("trials", str(estimate.trials)),
@@ -63,6 +64,31 @@ def _facts(plan: Plan) -> tuple[tuple[str, str], ...]:
         ("operations", operations),
         ("disk", f"about {format_bytes(estimate.disk_bytes)}"),
     )
+
+
+def _cores(plan: Plan) -> str:
+    """`services on 0-2, workers on 3`, per stage where stages differ."""
+    found = []
+    for stage in plan.stages:
+        workers = sorted({cpu for point in stage.points for cpu in point.cpus})
+        services = sorted({cpu for service in stage.services for cpu in service.cpus})
+        if workers:
+            found.append(f"services on {_ranges(services)}, workers on {_ranges(workers)}")
+        else:
+            found.append("not pinned: too few for every worker and the services, so they share what there is")
+    unique = list(dict.fromkeys(found))
+    return "; ".join(unique) if unique else "none needed"
+
+
+def _ranges(cpus: list[int]) -> str:
+    """`0-3,8`: the kernel's own way to write lists of cores."""
+    parts: list[list[int]] = []
+    for cpu in cpus:
+        if parts and cpu == parts[-1][-1] + 1:
+            parts[-1].append(cpu)
+        else:
+            parts.append([cpu])
+    return ",".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts) or "none"
 
 
 def load_text(load: Load) -> str:

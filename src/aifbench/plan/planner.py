@@ -12,6 +12,7 @@ from typing import Any
 from aifbench.errors import Problem, RecipeError
 from aifbench.model.codec import content_hash
 from aifbench.model.plan import PLAN_SCHEMA, LoadPoint, Plan, PlannedService, Preparation, Stage
+from aifbench.plan.cores import share
 from aifbench.plan.estimate import estimate
 from aifbench.plan.order import interleave
 from aifbench.plan.placing import Deployment, deployments, entries
@@ -34,6 +35,7 @@ def make(recipe: Recipe, site: Site, vocabulary: Vocabulary) -> Plan:
         planner.stage(f"stage-{number}", deployment, group)
         for number, (deployment, group) in enumerate(planner.deployed(site), 1)
     ]
+    stages = [share(stage, site.cpus) for stage in stages]
     points = [point for stage in stages for point in stage.points]
     return Plan(
         schema=PLAN_SCHEMA,

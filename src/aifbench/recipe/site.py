@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -41,12 +41,19 @@ def load(name_or_path: str, *, recipe_file: str = "", executors: Sequence[str] =
     `executors` are the known executor names; without them nobody asks. Raises RecipeError with all mistakes.
     """
     if name_or_path in BUILT_IN:
-        return BUILT_IN[name_or_path]
+        return _with_cpus(BUILT_IN[name_or_path])
     if not _is_path(name_or_path):
         hint = "or give the path of a site file, such as ./my-site.yaml"
         raise RecipeError([Problem(unknown("site", name_or_path, BUILT_IN), "site", recipe_file, hint=hint)])
     path = os.path.join(os.path.dirname(recipe_file), name_or_path)  # noqa: PTH118, PTH120 - shown as the user wrote it
-    return check(load_document(path), executors)
+    return _with_cpus(check(load_document(path), executors))
+
+
+def _with_cpus(site: Site) -> Site:
+    """On this machine the cores that may be used are known: those of this process, unless the file says less."""
+    if site.executor != LOCAL or site.cpus:
+        return site
+    return replace(site, cpus=tuple(sorted(os.sched_getaffinity(0))))
 
 
 def check(document: Document, executors: Sequence[str] = ()) -> Site:

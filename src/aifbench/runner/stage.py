@@ -170,6 +170,7 @@ class _StageWork:
             control=str(folder.control(trial.id)),
             samples=str(folder.samples(point.id, trial.number)),
             scratch=str(folder.scratch(trial.id)),
+            cpus=point.cpus,
         )
 
     def _executor(self) -> Executor:

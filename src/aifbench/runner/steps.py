@@ -160,7 +160,7 @@ class RealSteps:
             ) from error
         deployed = up(
             service, planned.uses, executor, folder,
-            ready_timeout_s=planned.ready_timeout_s, clock=self._clock, start=Start(tied=not keep),
+            ready_timeout_s=planned.ready_timeout_s, clock=self._clock, start=Start(tied=not keep, cpus=planned.cpus),
         )  # fmt: skip
         facts = {
             "uses": planned.uses, **deployed.facts, "packages": dict(deployed.packages), "ready_s": deployed.ready_s,
