@@ -1,9 +1,13 @@
 """Do actual starts follow a Poisson process? Ten seeded runs at each rate, against the cheap answer of the simulator.
 
-Per run: the Kolmogorov–Smirnov distance of the gaps between actual starts from the exponential distribution, beside
-that of the intended starts (what chance alone gives) and the critical value at 5 %, and the send lag. Goals: below the
-critical value in at least 9 of 10 runs; lag p50 under 0.1 ms and p99 under 1 ms. The simulator runs on one core and
-the client on another. `AIFBENCH_BENCH_RUNS` and `AIFBENCH_BENCH_SECONDS` shorten it.
+Per run two Kolmogorov–Smirnov distances of the actual starts: of their instants from the uniform distribution over the
+load (which is what a Poisson process has, given its number), and of the gaps between them from the exponential
+distribution, beside that of the intended gaps (what chance alone gives), and the critical value at 5 %. The gaps are
+the harder test: a worker that needs c seconds from one start to the next turns all gaps below c into c, which is a
+distance of 1 − exp(−rate · c); several workers take neighbouring starts in turn and have no such bound.
+Goals: below the critical value in at least 9 of 10 runs; send lag p50 under 0.1 ms and p99 under 1 ms.
+The simulator runs on one core and the client on another. `AIFBENCH_BENCH_RUNS`, `AIFBENCH_BENCH_SECONDS` and
+`AIFBENCH_BENCH_WORKERS` change it.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import numpy.typing as npt
 
 from aifbench.executors.local import LocalExecutor
 from aifbench.load.job import TrialJob
@@ -27,6 +32,7 @@ from benchmarks.support.simulator import simulating, two_cores
 
 RUNS = int(os.environ.get("AIFBENCH_BENCH_RUNS", "10"))
 SECONDS = float(os.environ.get("AIFBENCH_BENCH_SECONDS", "30"))
+WORKERS = int(os.environ.get("AIFBENCH_BENCH_WORKERS", "1"))
 RATES = (200.0, 2000.0)
 LAG_P50_MS, LAG_P99_MS = 0.1, 1.0
 
@@ -36,15 +42,19 @@ class Seen:
     """`critical` is the distance that 5 % of all true Poisson processes of this length exceed: 1.358 / √n."""
 
     starts: int
-    actual: float
+    instants: float
+    gaps: float
     intended: float
     critical: float
     lag_p50_ms: float
     lag_p99_ms: float
 
-    @property
-    def passed(self) -> bool:
-        return self.actual < self.critical
+
+def uniform_distance(start_ns: npt.NDArray[np.int64]) -> float:
+    """Of instants after T0 from the uniform distribution over the load."""
+    share = np.sort(start_ns) / (SECONDS * 1e9)
+    n = len(share)
+    return float(max((np.arange(1, n + 1) / n - share).max(), (share - np.arange(n) / n).max()))
 
 
 def one(rate: float, seed: int, folder: Path) -> Seen:
@@ -57,7 +67,7 @@ def one(rate: float, seed: int, folder: Path) -> Seen:
             number=1,
             uses="http",
             options={"path": "/instant"},
-            load=Load("poisson", duration_s=SECONDS, rate_per_s=rate),
+            load=Load("poisson", duration_s=SECONDS, rate_per_s=rate, workers=WORKERS),
             target=Target("sim", "external", (Endpoint("http", simulated.url),)),
             prepared={},
             prepared_folder=str(folder),
@@ -81,7 +91,8 @@ def one(rate: float, seed: int, folder: Path) -> Seen:
     gaps = gaps_s(start)
     return Seen(
         starts=len(start),
-        actual=exponential_distance(gaps, rate)[0],
+        instants=uniform_distance(start - outcome.reports[0]["t0_ns"]),
+        gaps=exponential_distance(gaps, rate)[0],
         intended=exponential_distance(gaps_s(intended), rate)[0],
         critical=1.358 / math.sqrt(len(gaps)),
         lag_p50_ms=float(np.percentile(lag_ms, 50)),
@@ -90,10 +101,9 @@ def one(rate: float, seed: int, folder: Path) -> Seen:
 
 
 def main() -> None:
-    print(f"{RUNS} runs of {SECONDS:g} s at each rate")
-    print(
-        f"{'rate/s':>7} {'seed':>5} {'starts':>7} {'KS':>8} {'intended':>9} {'critical':>9} {'lag p50':>9} {'lag p99':>9}"
-    )
+    busy = os.getloadavg()[0]
+    print(f"{RUNS} runs of {SECONDS:g} s at each rate, {WORKERS} workers; load average before: {busy:.1f}")
+    print(" rate/s  seed  starts  KS times  KS gaps  intended  critical    lag p50    lag p99")
     for rate in RATES:
         seen = []
         for seed in range(1, RUNS + 1):
@@ -101,15 +111,17 @@ def main() -> None:
                 found = one(rate, seed, Path(folder))
             seen.append(found)
             print(
-                f"{rate:7.0f} {seed:5} {found.starts:7} {found.actual:8.4f} {found.intended:9.4f} {found.critical:9.4f}"
-                f" {found.lag_p50_ms:6.3f} ms {found.lag_p99_ms:6.3f} ms {'' if found.passed else 'above'}"
+                f"{rate:7.0f} {seed:5} {found.starts:7} {found.instants:9.4f} {found.gaps:8.4f} {found.intended:9.4f}"
+                f" {found.critical:9.4f} {found.lag_p50_ms:7.3f} ms {found.lag_p99_ms:7.3f} ms"
             )
         p50 = float(np.median([found.lag_p50_ms for found in seen]))
         p99 = float(np.median([found.lag_p99_ms for found in seen]))
-        passed = sum(found.passed for found in seen)
+        times = sum(found.instants < found.critical for found in seen)
+        gaps = sum(found.gaps < found.critical for found in seen)
+        chance = sum(found.intended < found.critical for found in seen)
         print(
-            f"{rate:7.0f}/s: {passed} of {len(seen)} below the critical value; medians of lag p50 {p50:.3f} ms "
-            f"(goal {LAG_P50_MS}), p99 {p99:.3f} ms (goal {LAG_P99_MS})"
+            f"{rate:7.0f}/s: below the critical value: times {times}, gaps {gaps}, intended gaps {chance} of {len(seen)};"
+            f" medians of lag p50 {p50:.3f} ms (goal {LAG_P50_MS}), p99 {p99:.3f} ms (goal {LAG_P99_MS})"
         )
 
 
