@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from aifbench.errors import LoadError
 from aifbench.model.operation import ERROR, OK, Operation
 from aifbench.model.service import Endpoint, Target
-from aifbench.workloads.vector import chroma, data, milvus, recall
+from aifbench.workloads.vector import chroma, data, driver, milvus, recall
 from aifbench.workloads.vector.columns import columns
 from aifbench.workloads.vector.options import VectorOptions, search_parameters, single
 from aifbench.workloads.vector.workload import VectorSearch, collection_name
@@ -189,6 +189,17 @@ def test_search_settings_do_not_change_the_prepared_data() -> None:
     """Points that differ in ef or nprobe share one preparation."""
     named = set(VectorSearch.prepared_by)
     assert named == set(VectorOptions.model_fields) - {"ef", "nprobe"}
+
+
+def test_a_row_that_an_approximate_index_never_finds_does_not_hold_up_the_preparation() -> None:
+    """Ids 9 and 8 are not reachable; the row before them is."""
+    assert driver.wait_searchable(LINE, lambda row: [i for i in (int(row[0]),) if i < 8], "c") == 7
+
+
+def test_rows_that_are_never_found_end_in_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "SEARCHABLE_LIMIT_S", 0.01)
+    with pytest.raises(LoadError, match="larger ef"):
+        driver.wait_searchable(LINE, lambda _: [], "c")
 
 
 def test_collection_names_fit_every_database_and_differ_by_run_and_preparation() -> None:

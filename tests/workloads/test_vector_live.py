@@ -173,9 +173,11 @@ def test_cleanup_drops_only_this_preparation(targets: dict[str, Target], prepare
 
 def test_a_target_that_is_gone_is_an_error_in_one_sentence(targets: dict[str, Target], tmp_path: Path) -> None:
     workload = make("vector-search", vectors=100, dimension=4, queries=5)
-    gone = replace(targets["chroma"], endpoints=(replace(targets["chroma"].endpoints[0], url="http://127.0.0.1:9"),))
-    with pytest.raises(LoadError, match=r"127\.0\.0\.1:9"):
-        workload.prepare(prepare_context(gone, tmp_path))
+    for name in ("chroma", "milvus"):
+        endpoint = replace(targets[name].endpoints[0], url="http://127.0.0.1:9", port=9)
+        gone = replace(targets[name], endpoints=(endpoint,))
+        with pytest.raises(LoadError, match=r"127\.0\.0\.1:9"):
+            workload.prepare(prepare_context(gone, tmp_path))
 
 
 def test_a_dropped_collection_shows_as_errors_not_as_bad_recall(targets: dict[str, Target], tmp_path: Path) -> None:

@@ -87,11 +87,12 @@ class ChromaDriver(Driver):
 
         before = monotonic_ns()
         insert_s = insert_all(data.vectors, settings, insert, say)
-        last = len(data.vectors) - 1
-        probe = query_body(data.vectors[last], options.k)
-        wait_searchable(
-            lambda: str(last) in rest.call("POST", f"{path}/query", json.loads(probe))["ids"][0], self.collection
-        )
+
+        def search(row: Floats) -> list[int]:
+            answer = rest.call("POST", f"{path}/query", json.loads(query_body(row, options.k)))
+            return [int(word) for word in answer["ids"][0]]
+
+        wait_searchable(data.vectors, search, self.collection)
         searchable_s = seconds_since(before)
         stored = rest.call("GET", f"{rest.collections}/{self.collection}")
         return Loaded(

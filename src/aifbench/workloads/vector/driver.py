@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from aifbench.workloads.vector.data import DataSet, Floats
 
 SEARCHABLE_LIMIT_S = 600.0
+LAST_ROWS = 32
 
 
 @dataclass
@@ -84,15 +85,26 @@ def insert_all(
     return (monotonic_ns() - before) / NS_PER_S
 
 
-def wait_searchable(find: Callable[[], bool], what: str) -> None:
-    """Search until the last row is found. Raises LoadError after ten minutes."""
+def wait_searchable(vectors: Floats, search: Callable[[Floats], Sequence[int]], what: str) -> int:
+    """Search until the last row is found; returns the id of the row that was.
+
+    An approximate index may never find a certain row, so each round goes on to the rows before it, up to 32 of those
+    inserted last. Raises LoadError after ten minutes.
+    """
+    last = len(vectors) - 1
     deadline = monotonic_ns() + round(SEARCHABLE_LIMIT_S * NS_PER_S)
     pause = 0.001
-    while not find():
-        if monotonic_ns() > deadline:
-            raise LoadError(f"{what}: the last vector is not found {SEARCHABLE_LIMIT_S:.0f} s after it was inserted")
+    while monotonic_ns() < deadline:
+        for row in range(last, max(-1, last - LAST_ROWS), -1):
+            if row in search(vectors[row]):
+                return row
         sleep_s(pause)
         pause = min(0.25, pause * 2)
+    raise LoadError(
+        f"{what}: none of the last {LAST_ROWS} vectors is found {SEARCHABLE_LIMIT_S:.0f} s after they were inserted",
+        where="vector-search",
+        hint="a larger ef, m or nprobe finds more",
+    )
 
 
 def seconds_since(start_ns: int) -> float:

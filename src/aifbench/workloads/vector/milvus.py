@@ -67,9 +67,11 @@ class MilvusDriver(Driver):
             client.create_index(self.collection, wanted)
             index_build_s = seconds_since(ordered)
             client.load_collection(self.collection)
-            last = len(data.vectors) - 1
-            probe = search_message(self.collection, data.vectors[last], options)
-            wait_searchable(lambda: last in parse_ids(calls.search(probe)), self.collection)
+
+            def search(row: Floats) -> list[int]:
+                return parse_ids(calls.search(search_message(self.collection, row, options)))
+
+            wait_searchable(data.vectors, search, self.collection)
             searchable_s = seconds_since(before)
             calls.close()
         return Loaded(
@@ -88,6 +90,7 @@ class MilvusDriver(Driver):
     @contextmanager
     def _administrator(self) -> Iterator[Any]:
         """A connected MilvusClient; its failures become LoadError."""
+        import grpc  # type: ignore[import-untyped]
         from pymilvus import MilvusClient, MilvusException
 
         endpoint = self.target.endpoint("milvus")
@@ -98,6 +101,8 @@ class MilvusDriver(Driver):
             yield client
         except MilvusException as error:
             raise LoadError(f"{endpoint.url}: {error.message}", where="vector-search") from error
+        except (grpc.RpcError, ValueError) as error:
+            raise LoadError(f"{endpoint.url}: {error}", where="vector-search") from error
         finally:
             if client is not None:
                 client.close()
@@ -111,7 +116,7 @@ class Calls:
     """One connection. Messages go in and come out as bytes."""
 
     def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
-        import grpc  # type: ignore[import-untyped]
+        import grpc
 
         self.timeout_s = timeout_s
         settings = [
