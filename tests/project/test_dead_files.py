@@ -11,7 +11,7 @@ from aifbench.workloads.base import WORKLOADS
 from tests.project.source import ROOT, imports, modules
 
 # Honest small twins of outside things ship in the package for tests and benchmarks: their users.
-TWINS = ("aifbench.simulate.server",)
+TWINS = ("aifbench.simulate.twin",)
 
 
 def places(lines: dict[str, Line]) -> set[str]:

@@ -28,7 +28,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # executors.call starts a program and waits: what the workloads that measure programs do
     "workloads": ("metrics.stats", "load.transport", "executors.call", "executors.program"),
     # the server of known timing and faults that ships for tests and benchmarks: speaks on the engine's own loop
-    "simulate": ("load.loop",),
+    "simulate": ("load.loop", "load.think"),
     "deploy": ("services", "executors"),
     "load": ("workloads", "executors", "samples"),
     "report": ("metrics",),
