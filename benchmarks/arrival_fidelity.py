@@ -120,8 +120,8 @@ def main() -> None:
         gaps = sum(found.gaps < found.critical for found in seen)
         chance = sum(found.intended < found.critical for found in seen)
         print(
-            f"{rate:7.0f}/s: below the critical value: times {times}, gaps {gaps}, intended gaps {chance} of {len(seen)};"
-            f" medians of lag p50 {p50:.3f} ms (goal {LAG_P50_MS}), p99 {p99:.3f} ms (goal {LAG_P99_MS})"
+            f"{rate:7.0f}/s: below the critical value: times {times}, gaps {gaps}, intended gaps {chance} "
+            f"of {len(seen)}; medians of lag p50 {p50:.3f} ms (goal {LAG_P50_MS}), p99 {p99:.3f} ms (goal {LAG_P99_MS})"
         )
 
 

@@ -32,6 +32,7 @@ def test_a_listing_says_what_the_plan_will_take(tmp_path: Path) -> None:
     ("load", "text"),
     [
         (Load("poisson", 30, 5, rate_per_s=10), "poisson 10.0/s for 30.0 s (+ 5.00 s warm-up)"),
+        (Load("ramp", 60, 0, rate_per_s=5, cooldown_s=10), "ramp 5.00/s for 60.0 s (+ 10.0 s cool-down)"),
         (Load("closed", 30, concurrency=1), "closed, 1 user for 30.0 s"),
         (Load("closed", 3600, concurrency=8, operations=1000), "closed, 8 users, 1,000 operations"),
     ],

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aifbench.model.load import Load
+from aifbench.model.load import Load, Retries, Stop
 from aifbench.recipe.load_section import resolve, with_defaults
 from tests.recipe.words import WORDS, checked, with_chat, wrong
 
@@ -41,6 +41,29 @@ def test_there_are_never_more_workers_than_users() -> None:
     assert load(rate_per_s=100, workers=8).workers == 8
 
 
+def test_stops_retries_and_thinking_are_part_of_the_load() -> None:
+    made = load(
+        concurrency=3,
+        think_time="1s",
+        think_distribution="lognormal",
+        think_cv=2,
+        ramp_up="2s",
+        cooldown="3s",
+        stop={"error_rate": 0.5, "after": 20},
+        retries={"attempts": 2, "on": ["reset", "http-503"], "backoff": "100ms"},
+    )
+    assert (made.think_time_s, made.think_distribution, made.think_cv) == (1, "lognormal", 2)
+    assert (made.ramp_up_s, made.cooldown_s, made.length_s, made.steady_end_s) == (2, 3, 38, 35)
+    assert made.stop == Stop(error_rate=0.5, after=20)
+    assert made.retries == Retries(2, ("reset", "http-503"), 0.1)
+
+
+def test_a_workloads_own_closed_loop_gives_way_to_another_process() -> None:
+    default = {"arrival": "closed", "concurrency": 4, "duration": "10s"}
+    assert with_defaults({"arrival": "steps", "steps": []}, default) == {"arrival": "steps", "steps": []}
+    assert with_defaults({"sequence": []}, default) == {"sequence": []}
+
+
 def test_keys_of_one_arrival_process_become_its_shape() -> None:
     assert load(arrival="bursts", rate_per_s=5, burst=3).shape == {"burst": 3}
     assert load(arrival="bursts", rate_per_s=5).shape == {"burst": 10}
@@ -56,6 +79,14 @@ def test_keys_of_one_arrival_process_become_its_shape() -> None:
         ("{concurrency: 2, when_full: drop}", "9:28 .*when_full belongs to an open loop"),
         ("{arrival: poisson}", "9:12 .*the arrival process poisson needs rate_per_s"),
         ("{arrival: poisson, rate_per_s: 1, concurrency: 1}", "9:45 .*concurrency belongs to a closed loop"),
+        ("{concurrency: 1, stop: {overload: true}}", "9:35 .*a closed loop cannot be overloaded"),
+        ("{concurrency: 1, stop: {error_rate: 2}}", "9:47 .*got 2, expected at most 1"),
+        ("{concurrency: 1, retries: {on: []}}", "9:42 .*at least 1 value"),
+        ("{concurrency: 1, retries: {times: 2}}", "9:38 .*unknown key 'times'"),
+        ("{rate_per_s: 1, ramp_up: 1s}", "9:27 .*ramp_up belongs to a closed loop"),
+        ("{concurrency: 1, ramp_up: 1m}", "9:37 .*users start within 60 s, but the load takes only 35 s"),
+        ("{concurrency: 1, think_distribution: uniform}", "9:48 .*needs a think_time above 0"),
+        ("{concurrency: 1, think_time: 1, think_cv: 2}", "9:43 .*belongs to a lognormal think time"),
         ("{rate_per_s: 1, think_time: 1s}", "9:27 .*think_time belongs to a closed loop"),
         ("{duration: 3s}", "9:11 .*neither rate_per_s .* nor concurrency"),
         ("{concurrency: 1, duration: 0s}", "9:38 .*got 0, expected a duration above 0"),

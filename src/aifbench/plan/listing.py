@@ -92,13 +92,14 @@ def _ranges(cpus: list[int]) -> str:
 
 
 def load_text(load: Load) -> str:
-    """`poisson 10/s for 30 s (+ 5 s warm-up)`, `closed, 8 users, 1,000 operations`."""
+    """`poisson 10/s for 30 s (+ 5 s warm-up)`, `closed, 8 users, 1,000 operations`. A rate that changes: its mean."""
     what = f"{load.arrival} {significant(load.rate_per_s)}/s" if load.rate_per_s is not None else load.arrival
+    after = f" (+ {format_duration(load.cooldown_s)} cool-down)" if load.cooldown_s else ""
     users = f", {load.concurrency:,} user{'s' * (load.concurrency != 1)}" if load.concurrency is not None else ""
     if load.operations is not None:
         return f"{what}{users}, {load.operations:,} operations"
     warmup = f" (+ {format_duration(load.warmup_s)} warm-up)" if load.warmup_s else ""
-    return f"{what}{users} for {format_duration(load.duration_s)}{warmup}"
+    return f"{what}{users} for {format_duration(load.duration_s)}{warmup}{after}"
 
 
 def varied_text(varied: Mapping[str, Any]) -> str:

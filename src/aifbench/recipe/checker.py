@@ -311,7 +311,7 @@ class _Checker:
     ) -> tuple[tuple[str, ...], Mapping[str, Any] | None]:
         path: Path = ("workloads", name, "target")
         made = address_name(name)
-        if made in (self.data.get("services") or {}):
+        if made in [service for service, _ in self.entries("services")]:
             self.wrong(path, f"the service name {made} is taken by this target", hint="name the service otherwise")
         external = self.vocabulary.service(EXTERNAL)
         before = len(self.problems)

@@ -225,6 +225,9 @@ def _contradictions(load: Mapping[str, Any], kind: str | None, *, needs_rate: bo
     elif kind == CLOSED:
         if "concurrency" not in load:
             yield Mistake(("arrival",), "a closed loop needs concurrency: how many users there are", at_key=True)
+        if isinstance(load.get("stop"), Mapping) and load["stop"].get("overload"):
+            message = "a closed loop cannot be overloaded: its users wait for their answers"
+            yield Mistake(("stop", "overload"), message, at_key=True, hint="leave stop.overload out")
         for key in _OPEN_KEYS:
             if key in load:
                 hint = "leave it out, or leave out concurrency and take an arrival such as poisson"
