@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from statistics import median
 from typing import Any
@@ -331,6 +332,20 @@ def points() -> tuple[PointResult, ...]:
     )
 
 
+def across() -> dict[str, Any]:
+    """As metrics.across makes it."""
+    curves: list[dict[str, Any]] = []
+    for target in ("chroma", "milvus", "faiss"):
+        high: dict[str, Any] = {"value": 150.5, "reason": ""}
+        if target == "milvus":
+            high = {"value": None, "reason": "the recall–QPS curve ends at recall 0.9858"}
+        reached = {"qps_at_recall_0.9": {"value": 401.5, "reason": ""}, "qps_at_recall_0.99": high}
+        curves.append(
+            {"workload": "search", "target": target, "load": "closed 2 users", "points": [], "qps_at_recall": reached}
+        )
+    return {"recall_qps": curves}
+
+
 def declarations() -> dict[str, Declaration]:
     found: dict[str, Declaration] = {}
     for family in ("llm", "vector", "sql", "object", "file", "command"):
@@ -351,6 +366,7 @@ def result() -> RunResult:
         preparations={
             "search-chroma": {
                 "metrics": {"insert_rate": 8123.4, "index_build_time": 1.92, "index_bytes_per_vector": None},
+                "reasons": {"index_bytes_per_vector": "Chroma does not tell"},
                 "collection": "aifbench_everything",
             },
             "blobs-s3": {"metrics": {"objects": 500, "insert_rate": 612.5, "insert_bandwidth": 4.01e7}},
@@ -380,6 +396,7 @@ def result() -> RunResult:
         },
         problems=("samples/bank/t2/w0.parquet ends in the middle of a row group; it was left out",),
         declarations=declarations(),
+        across=across(),
     )
 
 
@@ -403,3 +420,15 @@ def plan() -> Plan:
         estimate=Estimate(24.0, 48, None, 1, 1),
         labels={"team": "hpc"},
     )
+
+
+def with_problem(text: str) -> RunResult:
+    return replace(result(), problems=(text,))
+
+
+def empty() -> RunResult:
+    """A run that ended before any load point had a result."""
+    return RunResult(
+        schema=1, run="r", name="empty", status="interrupted", started="", ended="", plan_hash="", points=(),
+        preparations={}, services={}, environment={},
+    )  # fmt: skip

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aifbench.metrics.declare import preparation
 from aifbench.model.plan import Plan
 from aifbench.model.result import Declaration, RunResult
 from aifbench.report.family import declaration, families, label, split_operation
-from aifbench.report.scale import scale_for
+from aifbench.report.scale import Scale, scale_for
 from aifbench.report.sheet import Cell, Column, Sheet, absent
-from aifbench.report.words import count, plain
+from aifbench.report.words import plain
 from aifbench.units import format_bytes
 
-_UNITS = {"_s": "s", "_bytes": "bytes", "_per_s": "1/s", "_share": "share"}
+_UNITS = {"_per_s": "1/s", "_s": "s", "_time": "s", "bytes": "bytes", "_share": "share"}
 
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -45,22 +45,33 @@ def _leaf(path: str, value: Any) -> Cell:
 
 
 def preparations_sheet(result: RunResult, plan: Plan | None, workloads: set[str] | None = None) -> Sheet | None:
-    """Numbers of each preparation (`metrics` of its facts), with the load points that use it where the plan tells."""
-    rows = []
-    for name, facts in result.preparations.items():
-        if workloads is not None and _workload(name, plan) not in workloads:
-            continue
-        users = [point.id for point in plan.points() if point.preparation == name] if plan else []
-        told = facts.get("metrics")
-        for metric, value in flat(told if isinstance(told, Mapping) else {}):
-            declared = _declared(result, metric)
-            unit = declared.unit if declared else next((u for end, u in _UNITS.items() if metric.endswith(end)), "")
-            head = Cell(name, note=f"used by {count(len(users), 'load point')}" if users else "")
-            rows.append((head, Cell(label(metric)), *_amount(metric, value, unit)))
-    if not rows:
+    """One row per preparation, its numbers (`metrics` of its facts) as columns; `workloads` chooses some."""
+    placed = {item.id: item for stage in plan.stages for item in stage.preparations} if plan else {}
+    chosen = {
+        name: dict(flat(facts.get("metrics") or {}))
+        for name, facts in result.preparations.items()
+        if workloads is None or (name in placed and placed[name].workload in workloads)
+    }
+    told = list(dict.fromkeys(metric for numbers in chosen.values() for metric in numbers if metric))
+    if not told:
         return None
-    heads = (Column("preparation"), Column("fact"), Column("value", numeric=True), Column("unit"))
-    return Sheet("Preparation", heads, tuple(rows), ("Done before and outside every measured window.",))
+    scales = {metric: _scale(result, metric, [numbers.get(metric) for numbers in chosen.values()]) for metric in told}
+    columns = [Column("preparation"), Column("target")]
+    columns += [
+        Column(label(metric), scales[metric].unit, numeric=True, title=_title(result, metric)) for metric in told
+    ]
+    rows = []
+    for name, numbers in chosen.items():
+        reasons = result.preparations[name].get("reasons")
+        why = reasons if isinstance(reasons, Mapping) else {}
+        head = [Cell(name), Cell(placed[name].target if name in placed else "n/a (no plan)")]
+        rows.append((*head, *(_amount(numbers, metric, scales[metric], why) for metric in told)))
+    return Sheet("Preparation", tuple(columns), tuple(rows), ("Done before and outside every measured window.",))
+
+
+def _title(result: RunResult, metric: str) -> str:
+    declared = _declared(result, metric)
+    return f"{metric}: {declared.definition}" if declared else metric
 
 
 def _declared(result: RunResult, metric: str) -> Declaration | None:
@@ -68,20 +79,19 @@ def _declared(result: RunResult, metric: str) -> Declaration | None:
     return result.declarations.get(metric) or next((table[metric] for table in tables if metric in table), None)
 
 
-def _amount(metric: str, value: Any, unit: str) -> tuple[Cell, Cell]:
+def _scale(result: RunResult, metric: str, values: Sequence[Any]) -> Scale:
+    declared = _declared(result, metric)
+    unit = declared.unit if declared else next((u for end, u in _UNITS.items() if metric.endswith(end)), "")
+    return scale_for(unit, [v for v in values if isinstance(v, int | float) and not isinstance(v, bool)], metric)
+
+
+def _amount(numbers: Mapping[str, Any], metric: str, scale: Scale, reasons: Mapping[str, Any]) -> Cell:
+    value = numbers.get(metric)
     if value is None:
-        return absent("not measured"), Cell("")
+        return absent(str(reasons.get(metric) or "not measured here"))
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return Cell(plain(value)), Cell("")
-    scale = scale_for(unit, [float(value)], metric)
-    return Cell(scale.show(float(value)), sort=float(value)), Cell(scale.unit)
-
-
-def _workload(preparation: str, plan: Plan | None) -> str:
-    if plan is None:
-        return ""
-    found = [item.workload for stage in plan.stages for item in stage.preparations if item.id == preparation]
-    return found[0] if found else ""
+        return Cell(plain(value))
+    return Cell(scale.show(float(value)), sort=float(value))
 
 
 def placed_preparations(plan: Plan | None) -> dict[str, str]:
@@ -100,23 +110,35 @@ def environment_sheets(result: RunResult) -> Iterator[tuple[Sheet, bool]]:
             yield sheet, len(sheet.rows) > 12
 
 
-def definitions(result: RunResult) -> list[tuple[str, Declaration | None]]:
-    """Every metric of the result once, with what it means; quantiles of one declaration share it."""
-    names = {split_operation(name)[1] for point in result.points for name in point.metrics}
-    return sorted((name, declaration(result, name)) for name in names)
-
-
 def definitions_sheet(result: RunResult) -> Sheet | None:
+    """Every metric of the result with what it means; statistics of one distribution share a row."""
+    names = sorted({split_operation(name)[1] for point in result.points for name in point.metrics})
+    grouped: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        grouped.setdefault(_meaning(declaration(result, name)), []).append(name)
     rows = []
-    for name, declared in definitions(result):
-        if declared is None:
-            rows.append((Cell(name), Cell(""), Cell(""), absent("not declared"), Cell("")))
-        else:
-            better = {"higher": "higher", "lower": "lower", "neither": "–"}[declared.better]
-            rows.append(
-                (Cell(name), Cell(declared.unit), Cell(better), Cell(declared.definition), Cell(declared.source))
-            )
+    for (unit, better, definition, source), members in sorted(grouped.items(), key=lambda item: item[1][0]):
+        known = Cell(definition) if definition else absent("not declared")
+        rows.append((Cell(_together(members)), Cell(unit), Cell(better), known, Cell(source)))
     if not rows:
         return None
     heads = (Column("metric"), Column("unit"), Column("better"), Column("definition"), Column("source"))
     return Sheet("Definitions", heads, tuple(rows))
+
+
+def _meaning(declared: Declaration | None) -> tuple[str, str, str, str]:
+    """Unit, direction, definition without the statistic in front of it (`p99 of: …`), source."""
+    if declared is None:
+        return ("", "", "", "")
+    better = {"higher": "higher", "lower": "lower", "neither": "–"}[declared.better]
+    before, of, after = declared.definition.partition(" of: ")
+    definition = after if of and " " not in before else declared.definition
+    return (declared.unit, better, definition, declared.source)
+
+
+def _together(names: Sequence[str]) -> str:
+    """`ttft_p50, ttft_p99` → `ttft_… p50, p99`: the shared beginning once."""
+    stem = names[0].rpartition("_")[0] + "_"
+    if len(names) == 1 or not all(name.startswith(stem) for name in names):
+        return ", ".join(names)
+    return f"{stem}… {', '.join(name.removeprefix(stem) for name in names)}"

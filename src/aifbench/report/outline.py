@@ -67,7 +67,7 @@ def _family(result: RunResult, plan: Plan | None, family: str) -> FamilyPart:
     points = [point for point in result.points if point.family == family]
     names = list(dict.fromkeys(point.workload for point in points))
     curve = recall.chart(points)
-    at_recall = recall.at_fixed_recall(points)
+    at_recall = recall.at_fixed_recall(result) if curve else None
     return FamilyPart(
         name=family,
         title=title(family),
@@ -102,6 +102,7 @@ def _workload(result: RunResult, plan: Plan | None, points: Sequence[PointResult
     sheets = [operations_sheet(result, points), errors_sheet(points), slo_sheet(points), preparation]
     folded = [
         metrics_sheet(result, points),
+        operations_sheet(result, points, whole_of_it=True),
         trials_sheet(result, points),
         slowest_sheet(points),
         findings_sheet(points),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from aifbench.model.result import PointResult, RunResult, Validity
+from aifbench.model.result import Finding, PointResult, RunResult, Validity
 from aifbench.report.family import declaration, headline, label, title
 from aifbench.report.scale import Scale, metric_cell, scale_for
 from aifbench.report.sheet import Cell, Column, Sheet, whole
@@ -41,7 +41,7 @@ def usual_n(point: PointResult, metrics: Sequence[str]) -> int:
 def family_sheet(result: RunResult, family: str) -> Sheet:
     points = [point for point in result.points if point.family == family]
     metrics = headline(family, points)
-    with_varied = any(point.varied for point in points)
+    with_varied = any(varied(point) for point in points)
     columns = [
         Column("load point"),
         Column("target"),
@@ -75,28 +75,39 @@ def slo_sheet(points: Sequence[PointResult]) -> Sheet | None:
     return Sheet("SLOs", (Column("load point"), Column("SLO"), Column("verdict"), Column("seen")), tuple(rows))
 
 
+def told_once(point: PointResult) -> list[Finding]:
+    """The load point's findings, which sum up its trials, and of the trials only what those do not tell."""
+    told = {finding.code for finding in point.findings}
+    rest = dict.fromkeys(f for trial in point.trials for f in trial.findings if f.code not in told)
+    return [*point.findings, *rest]
+
+
 def findings_sheet(points: Sequence[PointResult], *, all_of_them: bool = True) -> Sheet | None:
     """Validity checks; INVALID first, then DEGRADED, then those that passed (left out unless `all_of_them`)."""
     order = [Validity.INVALID, Validity.DEGRADED, *([Validity.VALID] if all_of_them else [])]
-    rows = []
-    for validity in order:
-        for point in points:
-            for finding in dict.fromkeys((*point.findings, *(f for trial in point.trials for f in trial.findings))):
-                if finding.verdict is validity:
-                    seen_in = [str(trial.number) for trial in point.trials if finding in trial.findings]
-                    where = f"trial {', '.join(seen_in)}" if seen_in else "all trials together"
-                    rows.append(
-                        (
-                            Cell(point.point, note=where),
-                            validity_cell(validity),
-                            Cell(finding.code),
-                            Cell(finding.text, note=f"hint: {finding.hint}" if finding.hint else ""),
-                        )
-                    )
+    rows = [
+        _finding_row(point, finding)
+        for validity in order
+        for point in points
+        for finding in told_once(point)
+        if finding.verdict is validity
+    ]
     if not rows:
         return None
     heads = (Column("load point"), Column("verdict"), Column("check"), Column("seen"))
     return Sheet("Validity checks", heads, tuple(rows))
+
+
+def _finding_row(point: PointResult, finding: Finding) -> tuple[Cell, ...]:
+    numbers = [str(trial.number) for trial in point.trials if finding in trial.findings]
+    where = f"trial {', '.join(numbers)}" if numbers and finding not in point.findings else ""
+    hint = f"hint: {finding.hint}" if finding.hint else ""
+    return (
+        Cell(point.point, note=where),
+        validity_cell(finding.verdict),
+        Cell(finding.code),
+        Cell(finding.text, note=hint),
+    )
 
 
 def tally(result: RunResult) -> list[tuple[str, str, str]]:

@@ -15,20 +15,23 @@ from aifbench.report import words
 from aifbench.report.charts.recall import at_fixed_recall
 from aifbench.report.family import families
 from aifbench.report.sheet import Cell, Column, Sheet
-from aifbench.report.summary import family_sheet
+from aifbench.report.summary import family_sheet, told_once
 
 _STYLE = {"ok": "green", "warn": "yellow", "bad": "bold red", "muted": "dim", "": ""}
 _REPEATED = ("load point", "validity")
+_UNDER_THE_NAME = {"target", "varied", "workload", "load", "n"}
+_EMPTY = {"", "–"}
 _NA = "n/a"
 _NAME_WIDTH = 28
+_GAP = 3  # what rich puts between two columns of a table without lines
 
 
 def render(result: RunResult, plan: Plan | None, console: Any) -> None:
     """Print to a rich Console. Without a terminal there is no colour and no control character."""
     for family in families(result):
         _print_table(console, _short(family_sheet(result, family)))
-        points = [point for point in result.points if point.family == family]
-        if (fixed := at_fixed_recall(points)) is not None:
+        searched = any(point.family == family and "recall_mean" in point.metrics for point in result.points)
+        if searched and (fixed := at_fixed_recall(result)) is not None:
             _print_table(console, _short(fixed))
     _print_findings(console, result)
     _print_slos(console, result)
@@ -53,19 +56,25 @@ def _print(console: Any, line: str, style: str = "") -> None:
 
 
 def _short(sheet: Sheet) -> Sheet:
-    """For few columns: what was varied goes under the load point's name, reasons of missing values under the table."""
+    """For few columns: what was varied and n go under the row's name, reasons of missing values under the table.
+
+    A column of verdicts that nobody asked for is left out.
+    """
     heads = [column.head for column in sheet.columns]
-    merged = [index for index, head in enumerate(heads) if head in {"varied", "target"}]
+    under = [index for index, head in enumerate(heads) if index and head in _UNDER_THE_NAME]
+    unasked = [i for i, head in enumerate(heads) if head == "SLO" and all(row[i].tone == "muted" for row in sheet.rows)]
+    kept = [index for index in range(1, len(heads)) if index not in under and index not in unasked]
     reasons: dict[str, list[str]] = {}
     rows = []
     for row in sheet.rows:
-        under = ", ".join(row[index].text for index in merged if row[index].text not in {"–", ""})
-        name = row[0].text
-        cells = [_bare(cell, sheet.columns[i], name, reasons) for i, cell in enumerate(row) if i not in merged]
-        rows.append((Cell(row[0].text, note=under), *cells[1:]))
-    columns = tuple(column for index, column in enumerate(sheet.columns) if index not in merged)
+        words_under = [
+            f"n {row[i].text}" if heads[i] == "n" else row[i].text for i in under if row[i].text not in _EMPTY
+        ]
+        cells = [_bare(row[index], sheet.columns[index], row[0].text, reasons) for index in kept]
+        rows.append((Cell(row[0].text, note=", ".join(words_under)), *cells))
     notes = tuple(f"n/a {reason} ({_few(names)})" for reason, names in reasons.items())
-    return Sheet(sheet.caption, columns, tuple(rows), (*notes, *(sheet.notes)))
+    columns = (sheet.columns[0], *(sheet.columns[index] for index in kept))
+    return Sheet(sheet.caption, columns, tuple(rows), (*notes, *sheet.notes))
 
 
 def _bare(cell: Cell, column: Column, row: str, reasons: dict[str, list[str]]) -> Cell:
@@ -80,12 +89,12 @@ def _few(names: list[str]) -> str:
 
 
 def _width(sheet: Sheet, index: int) -> int:
-    """Least width of a column: its longest cell line, or the longest word of its head; and two for the gap."""
+    """Least width of a column: its longest cell line, or the longest word of its head; and the gap."""
     column = sheet.columns[index]
     head = max((len(word) for word in [*column.head.split(), column.unit]), default=0)
     cells = [line for row in sheet.rows for line in (row[index].text, row[index].note)]
     longest = max((len(line) for line in cells), default=0)
-    return max(head, longest if column.numeric else min(longest, _NAME_WIDTH)) + 2
+    return max(head, longest if column.numeric else min(longest, _NAME_WIDTH)) + _GAP
 
 
 def _pieces(sheet: Sheet, room: int) -> list[list[int]]:
@@ -115,7 +124,7 @@ def _print_table(console: Any, sheet: Sheet) -> None:
         table.title = sheet.caption if number == 0 else f"{sheet.caption}, continued"
         for index in piece:
             column = sheet.columns[index]
-            width = _width(sheet, index) - 2
+            width = _width(sheet, index) - _GAP
             lines = [*wrap(column.head, width), *([column.unit] if column.unit else [])]
             side: Any = "right" if column.numeric else "left"
             table.add_column(
@@ -145,8 +154,7 @@ def _print_findings(console: Any, result: RunResult) -> None:
             continue
         style = _STYLE[words.VALIDITY_TONE[point.validity]]
         _print(console, f"{point.point} is {point.validity.value}", style)
-        everywhere = (*point.findings, *(finding for trial in point.trials for finding in trial.findings))
-        for finding in dict.fromkeys(everywhere):
+        for finding in told_once(point):
             if finding.verdict is not Validity.VALID:
                 _print(console, f"  {finding.verdict.value} {finding.code}: {finding.text}")
                 if finding.hint:
@@ -156,8 +164,7 @@ def _print_findings(console: Any, result: RunResult) -> None:
 def _print_slos(console: Any, result: RunResult) -> None:
     for point in result.points:
         for verdict in point.slo:
-            word, tone = words.slo_state(verdict)
-            _print(console, f"SLO {point.point}: {verdict.expression}: {word} ({verdict.text})", _STYLE[tone])
+            _print(console, f"SLO {point.point}: {verdict.text}", _STYLE[words.slo_state(verdict)[1]])
 
 
 def _status_style(result: RunResult) -> str:

@@ -58,10 +58,31 @@ def plain(value: Any) -> str:
 
 
 def varied(point: PointResult) -> str:
-    """`rate_per_s=2, ef_search=64`: the last word of each key, which the table's row has room for."""
-    keys = [key.rpartition(".")[2] for key in point.varied]
-    names = [short if keys.count(short) == 1 else key for short, key in zip(keys, point.varied, strict=True)]
-    return ", ".join(f"{name}={plain(value)}" for name, value in zip(names, point.varied.values(), strict=True))
+    """`rate_per_s=2, ef_search=64`: the last word of each key, which the table's row has room for.
+
+    The target is left out: it has a column of its own.
+    """
+    return _settings({key: value for key, value in point.varied.items() if key != "target"})
+
+
+def varied_load(point: PointResult) -> str:
+    """The part of what was varied that sets the load."""
+    return _settings({key: value for key, value in point.varied.items() if _is_load(key)})
+
+
+def varied_work(point: PointResult) -> str:
+    """The part of what was varied that sets neither the load nor the target."""
+    return _settings({key: value for key, value in point.varied.items() if not _is_load(key) and key != "target"})
+
+
+def _is_load(key: str) -> bool:
+    return key.startswith("load.") or ".load." in key
+
+
+def _settings(chosen: Mapping[str, Any]) -> str:
+    keys = [key.rpartition(".")[2] for key in chosen]
+    names = [short if keys.count(short) == 1 else key for short, key in zip(keys, chosen, strict=True)]
+    return ", ".join(f"{name}={plain(value)}" for name, value in zip(names, chosen.values(), strict=True))
 
 
 def count(number: int, one: str, many: str = "") -> str:

@@ -17,6 +17,9 @@ from aifbench.report.summary import column_scale, metric_column, unit_of
 from aifbench.report.words import plain, validity_cell, varied
 
 _SLOWEST_SHOWN = 10
+_OF_OPERATION = (
+    "throughput", "response_time_p50", "response_time_p90", "response_time_p99", "ttfb_p50", "ttfb_p99", "error_rate",
+)  # fmt: skip
 
 
 def metrics_sheet(result: RunResult, points: Sequence[PointResult]) -> Sheet:
@@ -37,8 +40,11 @@ def metrics_sheet(result: RunResult, points: Sequence[PointResult]) -> Sheet:
     return Sheet("All metrics", tuple(columns), tuple(rows), notes)
 
 
-def operations_sheet(result: RunResult, points: Sequence[PointResult]) -> Sheet | None:
-    """One row per load point and kind of operation; None unless some load point mixes kinds."""
+def operations_sheet(result: RunResult, points: Sequence[PointResult], *, whole_of_it: bool = False) -> Sheet | None:
+    """One row per load point and kind of operation; None unless some load point mixes kinds.
+
+    With the metrics that say most, or `whole_of_it` with all.
+    """
     kinds_of = {point.point: _operations(point) for point in points}
     if max((len(found) for found in kinds_of.values()), default=0) < 2:
         return None
@@ -47,6 +53,8 @@ def operations_sheet(result: RunResult, points: Sequence[PointResult]) -> Sheet 
             split_operation(name)[1] for point in points for name in point.metrics if split_operation(name)[0]
         )
     )
+    if not whole_of_it:
+        names = [name for name in _OF_OPERATION if name in names]
     rows, columns = [], [Column("load point"), Column("operation")]
     columns += [
         Column(word, numeric=True, title="over all trials, in the window") for word in ("count", "ok", "errors")
@@ -71,7 +79,7 @@ def operations_sheet(result: RunResult, points: Sequence[PointResult]) -> Sheet 
                 cells.append(absent("too few samples") if value is None else Cell(scale.show(value), sort=value))
             rows.append(tuple(cells))
     note = "Counts are sums over trials; times are the median of the trials' values."
-    return Sheet("Operations", tuple(columns), tuple(rows), (note,))
+    return Sheet("All metrics by operation" if whole_of_it else "Operations", tuple(columns), tuple(rows), (note,))
 
 
 def _defined(result: RunResult, name: str) -> str:

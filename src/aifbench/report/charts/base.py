@@ -49,6 +49,7 @@ class Chart:
     figure: Json
     data: ChartData
     height: int = 320
+    wide: bool = False
 
 
 def colour(index: int) -> str:

@@ -28,7 +28,8 @@ from aifbench.report.words import count
 _TICKS = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)
 _MOST = 60
 _NAMED = (0.5, 0.9, 0.95, 0.99, 0.999)
-_WITH_ALTERNATIVES = 4
+_WITH_ALTERNATIVES = 1
+_WIDE_FROM = 5
 
 
 def tail(q: float) -> float:
@@ -52,7 +53,7 @@ def chart(points: Sequence[PointResult], key: str, values: Sequence[tuple[str, s
     ]
     if not present:
         return None
-    scale = scale_for("s", present)
+    scale = scale_for("s", [max(present) / 2])
     shown = values if len(points) <= _WITH_ALTERNATIVES else values[:1]
     traces: list[Json] = []
     rows: list[list[Any]] = []
@@ -112,6 +113,7 @@ def chart(points: Sequence[PointResult], key: str, values: Sequence[tuple[str, s
                 "hovermode": "closest",
             },
         },
+        wide=len(points) >= _WIDE_FROM,
         data=data_sheet(
             title,
             [("load point", ""), ("trial", ""), ("quantile", "%"), *((word, scale.unit) for _, word in values)],

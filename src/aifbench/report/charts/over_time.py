@@ -36,16 +36,19 @@ def chart(point: PointResult, limit: int) -> Chart | None:
     if not trials:
         return None
     first = trials[0][1]
+    upper = _upper(trials)
     times = [value for _, series in trials for name in _LATENCY for value in numbers(series.get(name))]
     scale = scale_for("s", times)
-    traces = [trace for index, (trial, series) in enumerate(trials) for trace in _traces(index, trial, series, scale)]
+    traces = [
+        trace for index, (trial, series) in enumerate(trials) for trace in _traces(index, trial, series, scale, upper)
+    ]
     several = len(trials) > 1
     return Chart(
         title="Rate, response time and operations in flight",
         description=(
             f"{point.point} by seconds since T0, in bins of {words(str(first.get('bin_s', '?')))} s, "
             f"{count(len(trials), 'trial')}: completed operations per second (crosses: errors per second), response "
-            f"time in {scale.unit} (p50 solid, {_UPPER[_upper(first)]} dotted), operations in flight. Shaded: warm-up, "
+            f"time in {scale.unit} (p50 solid, {_UPPER[upper]} dotted), operations in flight. Shaded: warm-up, "
             f"then the measured window{' of the first trial drawn' if several else ''}."
         ),
         figure={"data": traces, "layout": _layout(first, scale)},
@@ -60,10 +63,11 @@ _LATENCY = ("response_p50_s", "response_p99_s", "response_max_s")
 _UPPER = {"response_p99_s": "p99", "response_max_s": "maximum"}
 
 
-def _upper(series: Mapping[str, Any]) -> str:
-    """p99 where bins hold enough operations for one, else the maximum, which every bin has."""
-    known = any(value is not None for value in numbers(series.get("response_p99_s")))
-    return "response_p99_s" if known else "response_max_s"
+def _upper(trials: Sequence[tuple[TrialResult, Mapping[str, Any]]]) -> str:
+    """p99 where most bins hold enough operations for one, else the maximum, which every bin has."""
+    medians = [value for _, series in trials for value in numbers(series.get("response_p50_s")) if value is not None]
+    tails = [value for _, series in trials for value in numbers(series.get("response_p99_s")) if value is not None]
+    return "response_p99_s" if 2 * len(tails) > len(medians) else "response_max_s"
 
 
 def _rate(series: Mapping[str, Any], name: str) -> list[float | None]:
@@ -71,10 +75,9 @@ def _rate(series: Mapping[str, Any], name: str) -> list[float | None]:
     return scaled(numbers(series.get(name)), 1 / width) if isinstance(width, int | float) and width > 0 else []
 
 
-def _traces(index: int, trial: TrialResult, series: Mapping[str, Any], scale: Scale) -> list[Json]:
+def _traces(index: int, trial: TrialResult, series: Mapping[str, Any], scale: Scale, upper: str) -> list[Json]:
     seconds = numbers(series.get("t_s"))
     name = words(trial_name(trial))
-    upper = _upper(series)
 
     def line(panel: int, what: str, y: list[float | None], **style: Any) -> Json:
         return {

@@ -1,34 +1,22 @@
-"""Recall against queries per second: one curve per target and setting of the load, and QPS at fixed recall read off it.
-
-Method of ann-benchmarks (Aumüller, Bernhardsson, Faithfull 2020): at a fixed recall counts the highest measured rate
-among points that reach it. Nothing is interpolated.
-"""
+"""Recall against queries per second, one curve per target and load; and QPS at fixed recall as metrics/ read it off."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aifbench.model.result import PointResult, Validity
+from aifbench.model.result import PointResult, RunResult, Validity
 from aifbench.report.charts.base import Chart, Json, axis, colour, dash, data_sheet, rounded, words
 from aifbench.report.scale import scale_for
 from aifbench.report.sheet import Cell, Column, Sheet, absent
-from aifbench.report.words import count, plain, validity_cell, varied
-
-FIXED_RECALL = (0.90, 0.95, 0.99)
-
-_LOAD_WORDS = {"arrival", "rate_per_s", "concurrency", "think_time", "workers", "duration", "max_in_flight"}
+from aifbench.report.words import count, varied, varied_load
 
 
 @dataclass(frozen=True)
 class Curve:
     name: str
     points: tuple[PointResult, ...]  # by rising recall
-
-
-def _is_load(key: str) -> bool:
-    return key.startswith("load.") or ".load." in key or key in _LOAD_WORDS
 
 
 def _value(point: PointResult, name: str) -> float | None:
@@ -42,8 +30,7 @@ def curves(points: Sequence[PointResult]) -> list[Curve]:
     for point in points:
         if _value(point, "recall_mean") is None or _value(point, "throughput") is None:
             continue
-        load = ", ".join(f"{key.rpartition('.')[2]}={plain(v)}" for key, v in point.varied.items() if _is_load(key))
-        groups.setdefault((point.workload, point.target, load), []).append(point)
+        groups.setdefault((point.workload, point.target, varied_load(point)), []).append(point)
     workloads = len({key[0] for key in groups})
     found = []
     for (workload, target, load), members in groups.items():
@@ -115,29 +102,29 @@ def chart(points: Sequence[PointResult]) -> Chart | None:
     )
 
 
-def at_fixed_recall(points: Sequence[PointResult]) -> Sheet | None:
-    """Rows are curves, columns recall levels. INVALID points are left out: their rates are not to be quoted."""
-    found = curves(points)
-    if not found:
+def at_fixed_recall(result: RunResult) -> Sheet | None:
+    """Rows are curves, columns recall levels, as `across.recall_qps` of the result has them."""
+    found = [curve for curve in list(result.across.get("recall_qps") or []) if isinstance(curve, Mapping)]
+    levels = list(dict.fromkeys(str(name) for curve in found for name in dict(curve.get("qps_at_recall") or {})))
+    if not levels:
         return None
-    columns = [Column("curve"), *(Column(f"recall ≥ {level:.2f}", "queries/s", numeric=True) for level in FIXED_RECALL)]
-    rows = tuple((Cell(curve.name), *(_best(curve, level) for level in FIXED_RECALL)) for curve in found)
-    note = "The highest measured rate among the curve's load points that reach the recall; nothing is interpolated."
-    return Sheet("Queries per second at fixed recall", tuple(columns), rows, (note,))
+    columns = [Column("target"), Column("workload"), Column("load")]
+    columns += [
+        Column(f"at recall {name.removeprefix('qps_at_recall_')}", "queries/s", numeric=True) for name in levels
+    ]
+    rows = []
+    for curve in found:
+        read = dict(curve.get("qps_at_recall") or {})
+        head = [Cell(str(curve.get(key, ""))) for key in ("target", "workload", "load")]
+        rows.append((*head, *(_rate(dict(read.get(name) or {})) for name in levels)))
+    note = (
+        "Read off each curve between its neighbouring points that no other point beats; INVALID points stand on none."
+    )
+    return Sheet("Queries per second at fixed recall", tuple(columns), tuple(rows), (note,))
 
 
-def _best(curve: Curve, level: float) -> Cell:
-    usable = [point for point in curve.points if point.validity is not Validity.INVALID]
-    if not usable:
-        return absent("all points of the curve are INVALID")
-    reaching = [point for point in usable if (_value(point, "recall_mean") or 0.0) >= level]
-    if not reaching:
-        highest = max(_value(point, "recall_mean") or 0.0 for point in usable)
-        return absent(f"best recall measured: {highest:.4g}")
-    best = max(reaching, key=lambda point: _value(point, "throughput") or 0.0)
-    rate = _value(best, "throughput") or 0.0
-    return Cell(scale_for("1/s", [rate]).show(rate), sort=rate, note=best.point, tone=_tone(best))
-
-
-def _tone(point: PointResult) -> Any:
-    return "warn" if validity_cell(point.validity).tone == "warn" else ""
+def _rate(entry: Mapping[str, Any]) -> Cell:
+    value = rounded(entry.get("value"))
+    if value is None:
+        return absent(str(entry.get("reason") or "not read off"))
+    return Cell(scale_for("1/s", [value]).show(value), sort=value)

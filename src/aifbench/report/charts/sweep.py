@@ -8,23 +8,27 @@ from typing import Any
 from aifbench.model.result import Metric, PointResult, Validity
 from aifbench.report.charts.base import Chart, Json, axis, colour, data_sheet, rounded, words
 from aifbench.report.scale import Scale, scale_for
-from aifbench.report.words import count, varied
+from aifbench.report.words import count, varied, varied_load, varied_work
 
 _SHOWN = (("response_time_p50", "p50", "solid"), ("response_time_p99", "p99", "dot"))
 
 
 def chart(points: Sequence[PointResult]) -> Chart | None:
-    """None when fewer than two load points have both numbers."""
-    having = [point for point in points if _metric(point, "throughput") and _metric(point, "response_time_p50")]
-    if len(having) < 2:
+    """None unless two load points differ in their load alone."""
+    lines: dict[str, list[PointResult]] = {}
+    for point in points:
+        if _metric(point, "throughput") and _metric(point, "response_time_p50") and varied_load(point):
+            lines.setdefault(" ".join(part for part in (point.target, varied_work(point)) if part), []).append(point)
+    lines = {name: members for name, members in lines.items() if len(members) > 1}
+    having = [point for members in lines.values() for point in members]
+    if not having:
         return None
     times = [metric.value for point in having for name, _, _ in _SHOWN if (metric := _metric(point, name))]
     scale = scale_for("s", times)
-    targets = list(dict.fromkeys(point.target for point in having))
     traces: list[Json] = []
     rows: list[list[Any]] = []
-    for index, target in enumerate(targets):
-        members = sorted((p for p in having if p.target == target), key=lambda p: _known(p, "throughput"))
+    for index, (target, line_points) in enumerate(lines.items()):
+        members = sorted(line_points, key=lambda p: _known(p, "throughput"))
         for name, word, style in _SHOWN:
             line = [(point, metric) for point in members if (metric := _metric(point, name))]
             if line:
