@@ -12,7 +12,8 @@ from pydantic import Field, field_validator, model_validator
 from aifbench.errors import LoadError
 from aifbench.load.transport.address import parse
 from aifbench.load.transport.framing import FramingError
-from aifbench.load.transport.http import HttpAnswer, HttpClient, encode_request
+from aifbench.load.transport.http import HttpClient, encode_request
+from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.secret import resolve
 from aifbench.model.operation import OK, Operation
 from aifbench.model.options import Bytes, Options, Sweep, single

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from aifbench.errors import LoadError
 from aifbench.load.transport.address import parse
-from aifbench.load.transport.http import HttpAnswer, HttpClient, encode_request, fetch
+from aifbench.load.transport.http import HttpClient, encode_request, fetch
+from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.secret import resolve
 from aifbench.model.operation import OK, Operation
 from aifbench.model.options import Count, Number, Options, Sweep

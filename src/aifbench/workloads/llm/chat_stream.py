@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aifbench.load.transport.framing import FramingError
-from aifbench.load.transport.http import HttpAnswer
+from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.sse import stream_events
 
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 from aifbench.errors import LoadError
 from aifbench.load.transport.framing import FramingError
-from aifbench.load.transport.http import Buffers, HttpAnswer, HttpClient, HttpSlot
+from aifbench.load.transport.http import Buffers, HttpClient
+from aifbench.load.transport.http_answer import HttpAnswer
+from aifbench.load.transport.http_slot import HttpSlot
 from aifbench.model.operation import OK, Operation
 from aifbench.model.options import single
 from aifbench.workloads.base import Done, WorkerContext

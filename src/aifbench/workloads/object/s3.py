@@ -13,7 +13,8 @@ from aifbench.clock import sleep_s, utc_now
 from aifbench.errors import LoadError
 from aifbench.load.transport.address import parse
 from aifbench.load.transport.batch import exchange_all
-from aifbench.load.transport.http import Buffers, HttpAnswer
+from aifbench.load.transport.http import Buffers
+from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.secret import from_attributes, read_secret_file, resolve
 from aifbench.model.operation import OK, Operation
 from aifbench.model.service import Endpoint

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from aifbench.clock import monotonic_ns
 from aifbench.errors import LoadError
 from aifbench.load.transport.address import parse
-from aifbench.load.transport.http import HttpAnswer, HttpClient, encode_request, fetch
+from aifbench.load.transport.http import HttpClient, encode_request, fetch
+from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.secret import from_attributes
 from aifbench.model.operation import Operation
 from aifbench.model.service import Endpoint
