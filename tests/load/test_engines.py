@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aifbench.clock import monotonic_ns
 from aifbench.load.think import Thinker
 from aifbench.load.worker import put_json
 from aifbench.model.load import Load, Retries, Stop
@@ -205,3 +206,55 @@ def test_think_times_lie_between_an_end_and_the_next_intended_start(tmp_path: Pa
     pauses = [later["t_intended"] - earlier["t_end"] for earlier, later in pairwise(found)]
     assert pauses == [thinker.next_ns() for _ in pauses]
     assert report["scheduled"] == 4
+
+
+def test_a_long_queue_before_a_server_that_refuses_at_once_is_worked_off(tmp_path: Path) -> None:
+    """Each start ends inside itself: thousands of them must not nest."""
+    from aifbench.load.progress import ProgressWriter
+    from aifbench.load.schedule import stripe
+    from aifbench.load.spill import Spill
+    from aifbench.load.wire import WireEngine
+
+    class Refusing:
+        def __init__(self) -> None:
+            self.first: Any = None
+
+        def kind(self, seq: int) -> str:
+            return "get"
+
+        def open_slot(self, loop: Any, done: Any) -> Any:
+            return RefusingSlot(self, done, loop)
+
+        def close(self) -> None:
+            pass
+
+    class RefusingSlot:
+        """The first operation takes until the queue is long; every later one fails at once."""
+
+        def __init__(self, client: Refusing, done: Any, loop: Any) -> None:
+            self.client, self.done, self.loop = client, done, loop
+
+        def start(self, operation: Any) -> None:
+            operation.start = monotonic_ns()
+            if self.client.first is None:
+                self.client.first = operation
+                self.loop.call_at(operation.start + 300_000_000, lambda: self.end(operation))
+            else:
+                self.end(operation)
+
+        def end(self, operation: Any) -> None:
+            operation.end = monotonic_ns()
+            operation.fail("refused")
+            self.done(self, operation)
+
+        def close(self) -> None:
+            pass
+
+    load = Load("constant", duration_s=0.3, rate_per_s=10_000, max_in_flight=1)
+    client: Any = Refusing()
+    spill = Spill(tmp_path / "spill")
+    engine = WireEngine(client, load, stripe(load, 1, 0, 1), ProgressWriter(tmp_path / "p"), tmp_path / "stop", spill)
+    engine.connect()
+    engine.run(monotonic_ns())
+    assert engine.tally.started == 3000
+    assert engine.tally.ended == 3000

@@ -156,6 +156,17 @@ class WireEngine:
         else:
             self._waiting.append(operation)
 
+    def _start_waiting(self) -> None:
+        """Give free slots to operations that wait; one may end inside `start`, so this must not nest."""
+        if self._refilling:
+            return
+        self._refilling = True
+        try:
+            while self._waiting and self._free:
+                self._start(self._free.pop(), self._waiting.popleft())
+        finally:
+            self._refilling = False
+
     def _retry(self, retry: Operation) -> None:
         """Nothing is done again once the load has ended."""
         if not self._draining:
@@ -262,10 +273,8 @@ class WireEngine:
             retry = again(operation, self._load.retries)
             if retry is not None and retry.intended < self._end:
                 self._loop.call_at(retry.intended, partial(self._retry, retry))
-            if self._waiting:
-                self._start(slot, self._waiting.popleft())
-            else:
-                self._free.append(slot)
+            self._free.append(slot)
+            self._start_waiting()
         if self._draining and not self._flying and not self._waiting:
             self._loop.stop()
 
