@@ -105,10 +105,21 @@ def test_errors_are_summed_over_trials_with_the_servers_own_words() -> None:
 
 
 def test_a_preparation_without_a_number_says_why() -> None:
-    sheet = preparations_sheet(example.result(), example.plan())
+    sheet = preparations_sheet(example.result(), example.plan(), "search")
     assert sheet is not None
     column = [column.head for column in sheet.columns].index("index bytes per vector")
     assert sheet.rows[0][column].text == "n/a (Chroma does not tell)"
+
+
+def test_a_preparation_that_the_plan_does_not_place_is_shown_apart() -> None:
+    sheet = preparations_sheet(example.result(), example.plan(), unplaced=True)
+    assert sheet is not None
+    assert [row[0].text for row in sheet.rows] == ["blobs-s3"]
+
+
+def test_the_command_names_the_site_unless_it_is_this_machine() -> None:
+    assert words.command(example.plan()) == "aifbench run recipe.yaml"
+    assert words.command(replace(example.plan(), site="big one")) == "aifbench run recipe.yaml --site 'big one'"
 
 
 def test_the_verdict_counts_what_is_valid_and_which_slos_hold() -> None:

@@ -44,13 +44,15 @@ def _leaf(path: str, value: Any) -> Cell:
     return Cell(plain(value))
 
 
-def preparations_sheet(result: RunResult, plan: Plan | None, workloads: set[str] | None = None) -> Sheet | None:
-    """One row per preparation, its numbers (`metrics` of its facts) as columns; `workloads` chooses some."""
+def preparations_sheet(
+    result: RunResult, plan: Plan | None, workload: str = "", *, unplaced: bool = False
+) -> Sheet | None:
+    """One row per preparation of a workload, or of those that the plan does not place, its numbers as columns."""
     placed = {item.id: item for stage in plan.stages for item in stage.preparations} if plan else {}
     chosen = {
         name: dict(flat(facts.get("metrics") or {}))
         for name, facts in result.preparations.items()
-        if workloads is None or (name in placed and placed[name].workload in workloads)
+        if (name not in placed if unplaced else name in placed and placed[name].workload == workload)
     }
     told = list(dict.fromkeys(metric for numbers in chosen.values() for metric in numbers if metric))
     if not told:
@@ -94,20 +96,21 @@ def _amount(numbers: Mapping[str, Any], metric: str, scale: Scale, reasons: Mapp
     return Cell(scale.show(float(value)), sort=float(value))
 
 
-def placed_preparations(plan: Plan | None) -> dict[str, str]:
-    """Preparation → its workload."""
-    return {item.id: item.workload for stage in plan.stages for item in stage.preparations} if plan else {}
-
-
 def environment_sheets(result: RunResult) -> Iterator[tuple[Sheet, bool]]:
     """(table, folded): plain facts first, each nested group as its own, large groups folded."""
-    plain = {key: value for key, value in result.environment.items() if not isinstance(value, dict | list)}
-    if plain:
-        yield facts_sheet("This run", plain), False
-    for key, value in result.environment.items():
-        if isinstance(value, dict | list) and value:
-            sheet = facts_sheet(key.replace("_", " "), value)
-            yield sheet, len(sheet.rows) > 12
+    nested = {key: value for key, value in result.environment.items() if _is_nested(value)}
+    plain_facts = {key: value for key, value in result.environment.items() if key not in nested}
+    if plain_facts:
+        yield facts_sheet("This run", plain_facts), False
+    for key, value in nested.items():
+        sheet = facts_sheet(key.replace("_", " "), value)
+        yield sheet, len(sheet.rows) > 12
+
+
+def _is_nested(value: Any) -> bool:
+    return bool(value) and (
+        isinstance(value, Mapping) or (isinstance(value, list | tuple) and isinstance(value[0], Mapping))
+    )
 
 
 def definitions_sheet(result: RunResult) -> Sheet | None:

@@ -89,7 +89,7 @@ def _lines(result: RunResult, plan: Plan | None, recipe_text: str) -> Iterator[s
                 yield ""
             for sheet in (*workload.sheets, *workload.folded):
                 yield from _titled(sheet, 4)
-    yield from _background(result, recipe_text)
+    yield from _background(result, plan, recipe_text)
 
 
 def _titled(sheet: Sheet, level: int) -> Iterator[str]:
@@ -98,11 +98,11 @@ def _titled(sheet: Sheet, level: int) -> Iterator[str]:
     yield from table(sheet)
 
 
-def _background(result: RunResult, recipe_text: str) -> Iterator[str]:
+def _background(result: RunResult, plan: Plan | None, recipe_text: str) -> Iterator[str]:
     yield "## Services"
     yield ""
     for name, facts in result.services.items():
-        yield from _titled(facts_sheet(name, facts), 3)
+        yield from _titled(facts_sheet(words.service_title(name, facts), facts), 3)
     yield "## Provenance"
     yield ""
     for sheet, folded in environment_sheets(result):
@@ -112,7 +112,7 @@ def _background(result: RunResult, recipe_text: str) -> Iterator[str]:
     yield ""
     yield "Save the recipe below as recipe.yaml, then:"
     yield ""
-    yield from fenced(words.command(result), "sh")
+    yield from fenced(words.command(plan), "sh")
     yield from fenced(recipe_text or "# n/a (the recipe was not stored)", "yaml")
     definitions = definitions_sheet(result)
     if definitions:

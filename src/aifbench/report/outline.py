@@ -10,7 +10,7 @@ from aifbench.model.plan import Plan
 from aifbench.model.result import PointResult, RunResult, Validity
 from aifbench.report.charts import distribution, errors, over_time, recall, sweep, tokens
 from aifbench.report.charts.base import TRIALS_DRAWN, Chart
-from aifbench.report.facts import placed_preparations, preparations_sheet
+from aifbench.report.facts import preparations_sheet
 from aifbench.report.family import families, title
 from aifbench.report.sheet import Sheet
 from aifbench.report.summary import findings_sheet, slo_sheet
@@ -83,8 +83,6 @@ _QUANTILES = (("ttft", "Time to first token"), ("icl", "Gaps between content eve
 def _workload(result: RunResult, plan: Plan | None, points: Sequence[PointResult]) -> WorkloadPart:
     name = points[0].workload
     limit = max(1, min(TRIALS_DRAWN, COURSES_DRAWN // len(result.points)))
-    known = placed_preparations(plan)
-    preparation = preparations_sheet(result, plan, {name}) if name in known.values() else None
     found: list[Chart | None] = [
         sweep.chart(points),
         distribution.chart(
@@ -99,7 +97,12 @@ def _workload(result: RunResult, plan: Plan | None, points: Sequence[PointResult
         ),
         errors.chart(points),
     ]
-    sheets = [operations_sheet(result, points), errors_sheet(points), slo_sheet(points), preparation]
+    sheets = [
+        operations_sheet(result, points),
+        errors_sheet(points),
+        slo_sheet(points),
+        preparations_sheet(result, plan, name),
+    ]
     folded = [
         metrics_sheet(result, points),
         operations_sheet(result, points, whole_of_it=True),

@@ -141,11 +141,13 @@ def place(result: RunResult, plan: Plan | None) -> str:
     return ", ".join(part for part in parts if part) or "n/a (not recorded)"
 
 
-def command(result: RunResult) -> str:
-    """What to type to do the run again: the recorded command line, else a run of the stored recipe."""
-    recorded = result.environment.get("command")
-    if isinstance(recorded, list | tuple) and recorded:
-        return shlex.join(str(word) for word in recorded)
-    if isinstance(recorded, str) and recorded.strip():
-        return recorded
-    return "aifbench run recipe.yaml"
+def command(plan: Plan | None) -> str:
+    """What to type to do the run again from its stored recipe, which has every override in it."""
+    site = ["--site", plan.site] if plan and plan.site != "local" else []
+    return shlex.join(["aifbench", "run", "recipe.yaml", *site])
+
+
+def service_title(name: str, facts: Mapping[str, Any]) -> str:
+    """`db: postgres 18.6`."""
+    told = " ".join(str(facts[key]) for key in ("uses", "version") if facts.get(key))
+    return f"{name}: {told}" if told else name

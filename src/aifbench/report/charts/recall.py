@@ -81,7 +81,7 @@ def chart(points: Sequence[PointResult]) -> Chart | None:
         figure={
             "data": traces,
             "layout": {
-                "xaxis": axis("recall, mean"),
+                "xaxis": axis("recall, mean", range=_range([x for trace in traces for x in trace["x"]])),
                 "yaxis": axis("queries/s", type="log", dtick="D2"),
                 "hovermode": "closest",
             },
@@ -100,6 +100,13 @@ def chart(points: Sequence[PointResult]) -> Chart | None:
         ),
         height=380,
     )
+
+
+def _range(recalls: Sequence[float | None]) -> list[float]:
+    """A little more than the recalls take, and never less than 0.02 wide."""
+    known = [value for value in recalls if value is not None]
+    pad = max(0.01, (max(known) - min(known)) * 0.05)
+    return [min(known) - pad, max(known) + pad]
 
 
 def at_fixed_recall(result: RunResult) -> Sheet | None:
