@@ -85,6 +85,7 @@ SECTIONS: Mapping[str, Mapping[str, Line]] = {
         "executor": Line("", "Executors: what there is.", EXECUTOR),
     },
     "Check the generator": {
+        "calibrate": _cli("calibrate:calibrate", "Measure what this machine's load generator can do."),
         "simulate": _cli("simulate:simulate", "Serve answers of known timing, to check a load generator against."),
     },
     "This installation": {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from aifbench.cli.ceiling import warn
 from aifbench.cli.results import write_reports
 from aifbench.cli.screen import console, json_option, note, print_json
 from aifbench.cli.watching import watching
@@ -64,6 +65,7 @@ def carry_out(planned: Planned, runs: Path | None, manner: Manner) -> int:
     from aifbench.store.folder import create_folder
 
     root = planned.runs_root(runs)
+    warn(planned.plan)
     if manner.detach:
         go_on_without_terminal(create_folder(root, planned.plan, planned.recipe_text, planned.site_text), manner)
         return 0

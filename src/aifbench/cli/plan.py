@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from aifbench.cli.ceiling import warn
 from aifbench.cli.options import recipe_argument, set_option, site_option
 from aifbench.cli.screen import json_option, print_table
 
@@ -27,6 +28,7 @@ def plan(recipe: str, overrides: tuple[str, ...], site: str | None, order: bool,
     from aifbench.model.codec import to_json
 
     planned = plan_recipe(recipe, overrides, site, environ=None)
+    warn(planned.plan)
     if as_json:
         click.echo(to_json(planned.plan), nl=False)
         return

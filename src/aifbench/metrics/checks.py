@@ -8,6 +8,7 @@ import numpy as np
 
 from aifbench.metrics import validity
 from aifbench.metrics.arrivals import FEWEST_GAPS, distance_within, exponential_distance, gaps_s
+from aifbench.metrics.ceiling import generator_share
 from aifbench.metrics.columns import MISSING, Floats, Mask
 from aifbench.metrics.in_flight import mean_in_flight
 from aifbench.metrics.latency import response_ns
@@ -37,6 +38,7 @@ def common_findings(view: View, samples: Samples, *, generator_is_target: bool) 
         validity.dropped(int((steady & operations.dropped).sum()), int(steady.sum())),
         validity.few_samples(ok),
         None if generator_is_target or any(view.facts("in_process")) else _worker_cpu(view),
+        _generator(view) if view.generator.transport else None,
         _loop_lag(view),
         _drift_latency(view),
     ]
@@ -72,6 +74,11 @@ def counts(view: View) -> Mapping[str, int]:
 def _worker_cpu(view: View) -> Finding | None:
     shares = cpu_shares(view)
     return validity.worker_cpu(max(shares)) if shares else None
+
+
+def _generator(view: View) -> Finding:
+    share = generator_share(view)
+    return validity.generator_ceiling(share.value, share.reason, share.text)
 
 
 def _loop_lag(view: View) -> Finding | None:

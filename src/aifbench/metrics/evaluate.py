@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from aifbench.metrics.across import in_process_targets, recall_curves
 from aifbench.metrics.bootstrap import Blocks, cut, over_trials
+from aifbench.metrics.ceiling import generator_share, share_metric
 from aifbench.metrics.checks import common_findings, counts
 from aifbench.metrics.columns import Operations
 from aifbench.metrics.declare import declaration
@@ -19,7 +20,7 @@ from aifbench.metrics.series import common_series, plain
 from aifbench.metrics.slo import Slo, judge, limits, parse_slo
 from aifbench.metrics.spread import Values, by_name, summarise
 from aifbench.metrics.validity import invariants, worst
-from aifbench.metrics.view import View
+from aifbench.metrics.view import Generator, View
 from aifbench.metrics.window import Window, common_window, instants
 from aifbench.model.plan import LoadPoint, Plan, Trial
 from aifbench.model.result import (
@@ -65,10 +66,11 @@ def measure_trial(
     end: TrialEnd = ("finished", ""),
     *,
     in_process: bool = False,
+    generator: Generator | None = None,
 ) -> Measured:
     """The same with what the interval over trials needs. `in_process`: the target answers inside the workers."""
     slos = _slos(point, family)
-    view = view_of(point, samples, slos, family)
+    view = view_of(point, samples, slos, family, generator)
     kind = family_of(family)
     values = [*latency_values(view), *kind.values(view)]
     metrics = _metrics(view, kind, values, slos)
@@ -95,11 +97,14 @@ def measure_trial(
     return Measured(result, _blocks(view, values))
 
 
-def view_of(point: LoadPoint, samples: Samples, slos: Sequence[Slo], family: str) -> View:
+def view_of(
+    point: LoadPoint, samples: Samples, slos: Sequence[Slo], family: str, generator: Generator | None = None
+) -> View:
     operations = Operations(samples.table)
     when = instants(samples.workers, point.load, operations)
     window = common_window(operations, when.warmup_end_ns)
-    return View(operations, point.load, when, window, samples.workers, limits(slos, family), point.options)
+    bounds = limits(slos, family)
+    return View(operations, point.load, when, window, samples.workers, bounds, point.options, generator or Generator())
 
 
 def _slos(point: LoadPoint, family: str) -> list[Slo]:
@@ -109,7 +114,7 @@ def _slos(point: LoadPoint, family: str) -> list[Slo]:
 def _metrics(view: View, kind: Family, values: Sequence[Values], slos: Sequence[Slo]) -> dict[str, Metric]:
     operations = view.operations
     steady = operations.steady
-    found = by_name(rates(view))
+    found = by_name([*rates(view), share_metric(generator_share(view))])
     found |= by_name(goodput(view, values))
     for item in values:
         found |= by_name(summarise(item, steady))
@@ -233,6 +238,11 @@ class RunFacts:
     environment: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    transports: Mapping[str, str] = field(default_factory=dict)  # workload's name in the catalogue → its transport
+
+    def generator(self, uses: str) -> Generator:
+        """How the clients of a workload reach their target, and what they can do, as the run's machine knew it."""
+        return Generator(self.transports.get(uses, ""), self.environment.get("calibration"))
 
 
 def evaluate_run(
@@ -261,6 +271,7 @@ def evaluate_run(
                     family,
                     (ends or {}).get(trial.id),
                     in_process=point.target in inside,
+                    generator=facts.generator(point.uses),
                 )
                 for trial in sorted(planned, key=lambda trial: trial.number)
             ]
@@ -279,6 +290,7 @@ def evaluate_run(
         plan_hash=facts.plan_hash,
         points=tuple(points),
         preparations=facts.preparations,
+        checks=facts.checks,
         services=facts.services,
         environment=facts.environment,
         problems=facts.problems,
@@ -288,12 +300,21 @@ def evaluate_run(
 
 
 def _measure(
-    point: LoadPoint, trial: Trial, samples: Samples | None, family: str, end: TrialEnd | None, *, in_process: bool
+    point: LoadPoint,
+    trial: Trial,
+    samples: Samples | None,
+    family: str,
+    end: TrialEnd | None,
+    *,
+    in_process: bool,
+    generator: Generator,
 ) -> Measured:
     if samples is None or (samples.table.num_rows == 0 and not samples.workers):
         problems = "; ".join(samples.problems) if samples is not None else ""
         return Measured(absent_trial(trial, end or ("failed", problems or "the trial was not done")))
-    return measure_trial(point, trial, samples, family, end or ("finished", ""), in_process=in_process)
+    return measure_trial(
+        point, trial, samples, family, end or ("finished", ""), in_process=in_process, generator=generator
+    )
 
 
 def declarations_of(points: Sequence[PointResult]) -> dict[str, Declaration]:

@@ -171,6 +171,13 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
             _OWN,
         ),
         Declaration(
+            "generator_share",
+            "share",
+            "lower",
+            "what was offered ÷ what the busiest worker could do with a whole core, by aifbench calibrate",
+            _OWN,
+        ),
+        Declaration(
             "worker_cpu_share", "share", "lower", "CPU time of the busiest worker ÷ wall time of the load", _OWN
         ),
     ),

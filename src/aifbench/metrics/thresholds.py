@@ -72,6 +72,11 @@ THRESHOLDS: Mapping[str, Threshold] = {
         0.80, None, "share", "a worker near one full core measures itself: rates are lower bounds of the target's",
         "raise load.workers",
     ),
+    "generator-ceiling": Threshold(
+        0.75, None, "share",
+        "near its own ceiling the generator adds delays of its own; above three quarters of a core queues form in it",
+        "raise load.workers where cores are free, or lower the rate",
+    ),
     "littles-law": Threshold(
         0.10, None, "share", "mean in flight must equal rate × mean service time, unless the state is not steady",
         "raise load.warmup and load.duration",

@@ -184,6 +184,13 @@ def worker_cpu(share: float) -> Finding:
     return by_limits("worker-cpu", share, "the busiest worker used {seen} of a core")
 
 
+def generator_ceiling(share: float | None, reason: str, text: str) -> Finding:
+    """Unknown is no fault of the measurement: it is said, and the CPU share is judged instead."""
+    if share is None:
+        return finding("generator-ceiling", Validity.VALID, f"share of what this generator can do: n/a ({reason})")
+    return by_limits("generator-ceiling", share, text)
+
+
 def littles_law(in_flight: float, rate_per_s: float, mean_service_s: float, seconds: float) -> Finding | None:
     """L = λW, from independent readings. Not judged where edges dominate: under 100 operations or 10 W of window."""
     if rate_per_s * seconds < 100 or seconds < 10 * mean_service_s:

@@ -13,6 +13,17 @@ from aifbench.model.load import Load
 
 
 @dataclass(frozen=True)
+class Generator:
+    """`transport`: the row of the calibration that bounds the client, empty where there is none.
+
+    `calibration` is what `aifbench calibrate` stored, as plain JSON; None when the machine was not calibrated.
+    """
+
+    transport: str = ""
+    calibration: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class View:
     operations: Operations
     load: Load
@@ -21,6 +32,7 @@ class View:
     workers: tuple[Mapping[str, Any], ...]
     limits: tuple[Limit, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)  # the load point's
+    generator: Generator = Generator()
 
     def facts(self, name: str) -> list[Any]:
         """What the workers' clients reported under this name, where they did."""

@@ -39,8 +39,11 @@ def evaluate(folder: RunFolder, plan: Plan, state: RunState, status: RunStatus) 
         problems.extend(found.problems)
         return found
 
-    families = {uses: WORKLOADS.load(uses).family for uses in {point.uses for point in plan.points()}}
-    result = evaluate_run(plan, _facts(folder, plan, state, status), families, load_samples, _ends(state))
+    kinds = {uses: WORKLOADS.load(uses) for uses in {point.uses for point in plan.points()}}
+    families = {uses: kind.family for uses, kind in kinds.items()}
+    transports = {uses: kind.transport for uses, kind in kinds.items()}
+    facts = replace(_facts(folder, plan, state, status), transports=transports)
+    result = evaluate_run(plan, facts, families, load_samples, _ends(state))
     return replace(result, problems=(*result.problems, *problems))
 
 
@@ -52,6 +55,7 @@ def _facts(folder: RunFolder, plan: Plan, state: RunState, status: RunStatus) ->
         ended=state.ended or utc_text(),
         plan_hash=content_hash(to_data(plan)),
         preparations={name: _preparation(prepared) for name, prepared in state.prepared.items()},
+        checks=state.checked,
         services=state.services,
         environment=read_json(folder.environment) if folder.environment.exists() else {},
         problems=(*(f"{failure.what} failed: {failure.reason}" for failure in state.failures), *state.problems),

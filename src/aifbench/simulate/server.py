@@ -25,7 +25,7 @@ from aifbench.simulate.timing import Timing
 
 TICK_NS = 100_000_000
 INSTANT = answers.head(200, "text/plain", 2) + b"ok"
-"""The answer of `/instant`: nothing is decided, scheduled or recorded for it."""
+"""The answer of `/instant` and everything below: nothing is decided, scheduled or recorded for it."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Simulator:
 
     def on_request(self, connection: Connection, method: str, path: str, body: bytes, now: int) -> None:
         self._requests += 1
-        if path == "/instant":
+        if path.startswith("/instant"):
             connection.write(INSTANT)
         elif path.endswith("/completions"):
             try:

@@ -28,8 +28,13 @@ _CPU_FLAGS = ("sse4_2", "avx", "avx2", "avx512f", "avx512_vnni", "avx512_bf16", 
               "neon", "asimd", "sve", "hypervisor")  # fmt: skip
 
 
-def read_environment(folder: Path, plan: Plan, working_folder: Path) -> Mapping[str, Any]:
-    """Plain JSON. `folder` is the run folder (its file system is described), `working_folder` the user's."""
+def read_environment(
+    folder: Path, plan: Plan, working_folder: Path, calibration: Mapping[str, Any] | None = None
+) -> Mapping[str, Any]:
+    """Plain JSON. `folder` is the run folder (its file system is described), `working_folder` the user's.
+
+    `calibration` is what is known of this machine's load generator.
+    """
     import psutil
 
     return {
@@ -56,6 +61,7 @@ def read_environment(folder: Path, plan: Plan, working_folder: Path) -> Mapping[
         "file_system": file_system(folder),
         "disks": disks(),
         "git": git_state(working_folder),
+        "calibration": calibration,
     }
 
 
@@ -88,6 +94,12 @@ def _package_versions() -> tuple[tuple[str, str], ...]:
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def cpu_model() -> str | None:
+    """Of this machine, where it tells."""
+    found = re.search(r"^(?:model name|Hardware|CPU part)\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
+    return found[1].strip() if found else None
 
 
 def cpu(cpuinfo: str) -> Mapping[str, Any]:

@@ -136,6 +136,7 @@ class Workload(ABC):
     targets: ClassVar[tuple[str, ...]]
     prepared_by: ClassVar[tuple[str, ...]] = ()  # names of the options that the prepared data depends on
     prepared_also_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}  # endpoint protocol → further ones in such a target
+    transport: ClassVar[str] = ""  # what `aifbench calibrate` measures the ceiling of its client by; empty: nothing
     extra: ClassVar[Mapping[str, str]] = {}  # endpoint protocol → pip extra that its client needs
     default_load: ClassVar[Mapping[str, Any]] = {}  # recipe keys of `load` where the user says nothing
 

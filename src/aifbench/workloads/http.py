@@ -74,6 +74,7 @@ class Http(Workload):
     summary: ClassVar[str] = "one request, again and again, to whatever speaks HTTP/1.1"
     family: ClassVar[str] = "http"
     targets: ClassVar[tuple[str, ...]] = ("http", "openai", "chroma", "s3")
+    transport: ClassVar[str] = "http"
     options: HttpOptions
 
     def open_client(self, context: WorkerContext) -> WireClient:

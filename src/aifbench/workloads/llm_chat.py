@@ -50,6 +50,7 @@ class LlmChat(Workload):
     family: ClassVar[str] = "llm"
     targets: ClassVar[tuple[str, ...]] = ("openai",)
     prepared_by: ClassVar[tuple[str, ...]] = ("model", "system")
+    transport: ClassVar[str] = "http"
     options: ChatOptions
 
     def prepare(self, context: PrepareContext) -> Mapping[str, Any]:

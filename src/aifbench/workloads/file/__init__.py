@@ -15,6 +15,7 @@ class File(Workload):
     recipe_keys = FileOptions
     summary = "sequential and random reads and writes with fsync, and file creation, stat, read and delete"
     family = "file"
+    transport = "file"
     targets = ("path",)
     prepared_by = ("block_size", "file_size")
     default_load: ClassVar[Mapping[str, Any]] = {"arrival": "closed", "concurrency": 1}

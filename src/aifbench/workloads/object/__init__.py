@@ -14,6 +14,7 @@ class Object(Workload):
     recipe_keys = ObjectOptions
     summary = "put, get, stat, list and delete of objects (S3), contents checked after the load"
     family = "object"
+    transport = "s3"
     targets = ("s3",)
     prepared_by = ("object_size", "sizes", "objects", "bucket", "verify_tls")
     default_load: ClassVar[Mapping[str, Any]] = {"arrival": "closed", "concurrency": 4}
