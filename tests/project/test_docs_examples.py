@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from aifbench.cli.planning import check_recipe, read_recipe
 from aifbench.metrics.evaluate import view_of
 from aifbench.model.result import Declaration, Metric
 from tests.metrics.making import Row, point, samples
@@ -74,6 +75,23 @@ def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     pip = ["pip", "--disable-pip-version-check", "install", "--quiet", "--no-index", "--no-deps"]
     call(tmp_path, *pip, "--no-build-isolation", "--target", str(tmp_path / "installed"), str(tmp_path))
     return tmp_path
+
+
+YAML = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+RECIPES = [
+    pytest.param(text, id=f"{page.relative_to(ROOT)}-{number}")
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    if page.name not in PAGES  # those recipes are run, with the packages that they need
+    for number, text in enumerate(YAML.findall(page.read_text(encoding="utf-8")), 1)
+    if re.search(r"^services:", text, re.MULTILINE) and re.search(r"^workloads:", text, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("text", RECIPES)
+def test_every_whole_recipe_of_a_page_is_without_mistakes(text: str, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(text, encoding="utf-8")
+    check_recipe(read_recipe(str(recipe), ()))
 
 
 @pytest.mark.slow
