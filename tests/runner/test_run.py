@@ -62,7 +62,7 @@ def test_every_start_is_written_down_before_it_is_done_and_every_end_after(tmp_p
     outcome = run(tmp_path, new_machine())
     starting = kinds(outcome.folder, "process-starting")
     assert len(starting) == len(kinds(outcome.folder, "process-started")) == len(kinds(outcome.folder, "process-ended"))
-    assert len(starting) == 1 + 1 + 2 * 2
+    assert len(starting) == 1 + 1 + 2 * 2 + 1
 
 
 def test_results_are_stored_and_the_callback_gets_them_before_the_run_is_over(tmp_path: Path) -> None:
@@ -151,6 +151,45 @@ def test_what_a_run_left_in_a_target_that_outlives_it_is_cleaned_up(tmp_path: Pa
     assert outcome.exit_code == ExitCode.GOOD
     assert len(machine.named("cleanup-data1")) == 1
     assert machine.named("service1") == []
+
+
+def test_the_data_is_checked_once_between_the_last_trial_and_the_end_of_its_service(tmp_path: Path) -> None:
+    """Also where the run itself stops the service, so that there is nothing to clean up."""
+    outcome = run(tmp_path, new_machine())
+    order = kinds(outcome.folder)
+    assert order.count("preparation-checked") == 1
+    last_trial = [event.seq for event in outcome.folder.read_journal().events if event.kind == "trial-started"][-1]
+    assert last_trial < order.index("preparation-checked") < order.index("service-stopping")
+    assert outcome.result is not None
+    assert outcome.result.checks == {"data1": {"invariants": {"no row is lost": True}}}
+
+
+def test_a_check_that_cannot_be_done_is_a_problem_and_the_trial_counts(tmp_path: Path) -> None:
+    machine = new_machine()
+    steps = FakeSteps(machine)
+    steps.check_fails = True
+    outcome = run(tmp_path, machine, steps=steps)
+    assert outcome.exit_code == ExitCode.GOOD
+    assert outcome.problems == ("the data of data1 could not be checked after the load: data1: the server is silent",)
+    assert len(data(outcome.folder, "trial-finished")) == 2
+
+
+def test_the_data_of_a_service_that_died_is_not_checked(tmp_path: Path) -> None:
+    machine = new_machine({"service1": Behaviour(runs_s=3.6, exit_code=9)})
+    outcome = run(tmp_path, machine)
+    assert machine.named("check-data1") == []
+    assert kinds(outcome.folder, "preparation-check") == []
+
+
+def test_a_run_resumed_after_its_last_load_checks_the_data_too(tmp_path: Path) -> None:
+    """Its trial is done again, with data of its own: what the killed controller's services held is gone."""
+    folder = _stopped_after(tmp_path, lambda event: event.kind == "preparation-checking")
+    machine = new_machine()
+    outcome = resume(folder, driving(machine, tmp_path))
+    assert len(machine.named("check-data1")) == 1
+    assert [event["trial"] for event in data(folder, "trial-finished")] == ["work1.t1", "work1.t2"]
+    assert outcome.result is not None
+    assert outcome.result.checks == {"data1": {"invariants": {"no row is lost": True}}}
 
 
 def test_services_that_are_to_be_kept_stay_up_and_only_those(tmp_path: Path) -> None:

@@ -51,6 +51,14 @@ def test_what_was_prepared_in_a_target_that_outlives_the_run_is_to_be_cleaned_un
     assert state(begin, ("preparation-cleaned", {"preparation": "d"})).to_clean == {}
 
 
+def test_what_a_check_found_is_of_the_data_that_was_prepared_last() -> None:
+    facts = {"invariants": {"a = b": True}}
+    checked: tuple[str, dict[str, Any]] = ("preparation-checked", {"preparation": "d", "facts": facts})
+    again: tuple[str, dict[str, Any]] = ("preparation-started", {"preparation": "d", "stage": "s"})
+    assert state(checked).checked == {"d": facts}
+    assert state(checked, again).checked == {}
+
+
 def test_events_of_a_kind_nobody_knows_change_nothing() -> None:
     known = state(("run-created", {}))
     assert fold([Event("t", 2, "moon-landed", {"x": 1}), Event("t", 3, "run-painted", {})], known) == known

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aifbench.errors import ExecutorError, ServiceError
+from aifbench.errors import ExecutorError, LoadError, ServiceError
 from aifbench.executors.base import Executor
 from aifbench.executors.fake import Behaviour, FakeExecutor, FakeMachine
 from aifbench.load.job import PrepareJob, TrialJob
 from aifbench.load.progress import Progress
 from aifbench.load.trial import TrialControl, TrialOutcome
-from aifbench.model.plan import Plan, PlannedService
+from aifbench.model.plan import Plan, PlannedService, Preparation
 from aifbench.model.process import ProcessSpec, ProcessStatus
 from aifbench.model.result import RESULT_SCHEMA, Metric, PointResult, RunResult, SloVerdict, TrialResult, Validity
 from aifbench.model.service import Endpoint, Target
@@ -31,7 +31,7 @@ WORKERS = 2
 def new_machine(script: Mapping[str, Behaviour | Sequence[Behaviour]] | None = None) -> FakeMachine:
     """Workers and preparations take a second each unless the script says something else about them."""
     quick = Behaviour(runs_s=1.0)
-    return FakeMachine({**(script or {}), "worker-*": quick, "prepare-*": quick, "cleanup-*": quick})
+    return FakeMachine({**(script or {}), "worker-*": quick, "prepare-*": quick, "check-*": quick, "cleanup-*": quick})
 
 
 class FakeSteps:
@@ -45,6 +45,7 @@ class FakeSteps:
         self.not_to_be_stopped: set[str] = set()
         self.validity = Validity.VALID
         self.slo: tuple[SloVerdict, ...] = ()
+        self.check_fails = False
 
     def up(self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool) -> ServiceUp:
         target = Target(planned.name, planned.uses, (Endpoint("tcp", f"tcp://127.0.0.1/{planned.name}"),))
@@ -73,6 +74,15 @@ class FakeSteps:
         Path(job.folder).mkdir(parents=True, exist_ok=True)
         Path(job.folder, "prepared.json").write_text(json.dumps(prepared))
         return prepared
+
+    def has_check(self, preparation: Preparation) -> bool:
+        return True
+
+    def check(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
+        self._process(f"check-{job.preparation}", job.folder, executor)
+        if self.check_fails:
+            raise LoadError("the server is silent", where=job.preparation)
+        return {"invariants": {"no row is lost": True}}
 
     def clean(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> None:
         self._process(f"cleanup-{job.preparation}", job.folder, executor)
@@ -114,7 +124,7 @@ class FakeSteps:
         result = RunResult(
             schema=RESULT_SCHEMA, run="", name=plan.name, status=_STATUS[status], started="", ended="", plan_hash="",
             points=tuple(self._point(folder, plan, state, point.id) for point in plan.points()),
-            preparations=state.prepared, services=state.services, environment={},
+            preparations=state.prepared, services=state.services, environment={}, checks=state.checked,
         )  # fmt: skip
         store_result(folder, result)
         return result

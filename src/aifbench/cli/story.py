@@ -38,6 +38,8 @@ _WORDS = {
     "preparation-started": "started",
     "preparation-finished": "finished",
     "preparation-failed": "failed",
+    "preparation-checking": "being checked",
+    "preparation-checked": "checked",
     "preparation-cleaned": "cleaned up",
     "result-starting": "being made",
     "result-written": "written",

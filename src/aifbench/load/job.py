@@ -13,7 +13,7 @@ from aifbench.model.service import Target
 
 @dataclass(frozen=True)
 class PrepareJob:
-    """One preparation. `folder` receives prepared.json; `action` is `prepare` or `cleanup`."""
+    """One preparation. `folder` receives prepared.json, and checked.json after the load."""
 
     run: str
     preparation: str

@@ -1,7 +1,7 @@
-"""One preparation in a process of its own: `python -m aifbench.load.prepare JOBFILE [cleanup]`.
+"""One preparation in a process of its own: `python -m aifbench.load.prepare JOBFILE [prepare|check|cleanup]`.
 
 Loading data is not part of any measured window; what it cost is reported apart. The result is prepared.json beside
-the job file.
+the job file; that of a check after the load is checked.json.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 
 def main(argv: list[str]) -> int:
-    """Exit 0 when prepared.json (or cleaned.json) is there."""
+    """Exit 0 when it is done and its file is there."""
     path = Path(argv[0])
     action = argv[1] if len(argv) > 1 else "prepare"
     job = from_data(PrepareJob, json.loads(path.read_text()))
@@ -36,15 +36,16 @@ def main(argv: list[str]) -> int:
     try:
         kind = WORKLOADS.load(job.uses)
         workload = kind(kind.recipe_keys(**job.options))
-        if action == "cleanup":
-            prepared = json.loads((folder / "prepared.json").read_text())
-            facts = dict(workload.check(context, prepared["facts"]))
-            workload.cleanup(context, prepared["facts"])
-            put_json(folder / "cleaned.json", {"facts": facts})
-        else:
+        if action == "prepare":
             facts = dict(workload.prepare(context))
             seconds = (monotonic_ns() - before) / NS_PER_S
             put_json(folder / "prepared.json", {"facts": facts, "seconds": seconds})
+        else:
+            prepared = json.loads((folder / "prepared.json").read_text())["facts"]
+            if action == "check":
+                put_json(folder / "checked.json", dict(workload.check(context, prepared)))
+            else:
+                workload.cleanup(context, prepared)
     except AifbenchError as error:
         say(str(error))
         return int(error.exit_code)

@@ -112,3 +112,4 @@ class RunResult:
     problems: tuple[str, ...] = ()
     declarations: Mapping[str, Declaration] = field(default_factory=dict)
     across: Mapping[str, Any] = field(default_factory=dict)  # what is read off several load points together
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # preparation → found after its last trial

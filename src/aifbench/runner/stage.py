@@ -1,4 +1,4 @@
-"""One stage: services up, preparations, trials in the plan's order, cleaning, services down. Always down.
+"""One stage: services up, preparations, trials in the plan's order, checks, cleaning, services down. Always down.
 
 What failed is written down and the rest goes on; only a store that cannot be written and a signal end it early.
 """
@@ -6,6 +6,7 @@ What failed is written down and the rest goes on; only a store that cannot be wr
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 from aifbench.errors import AifbenchError, ExitCode, StoreError
 from aifbench.executors.base import Executor
@@ -43,6 +44,7 @@ class _StageWork:
         self._services = StageServices(run, stage.id, keep=run.keep_services and last)
         self._points = {point.id: point for point in stage.points}
         self._failed: dict[str, tuple[str, int]] = {}  # preparation → why, exit code
+        self._last = {self._points[trial.point].preparation: trial.id for trial in stage.trials}
 
     def do(self) -> None:
         left = [trial for trial in self._stage.trials if not self._run.state.trial_done(trial.id)]
@@ -128,7 +130,7 @@ class _StageWork:
         if problems:
             self._fail_trial(trial, "; ".join(problems), gone[1] if gone else next(iter(codes), int(ExitCode.LOAD)))
         else:
-            self._run.recorder.record("trial-finished", trial=trial.id, point=trial.point)
+            self._end_trial(trial, "trial-finished")
 
     def _worker_codes(self, trial: Trial) -> list[int]:
         """The exit codes that workers gave with the errors in their reports."""
@@ -140,7 +142,42 @@ class _StageWork:
         return found
 
     def _fail_trial(self, trial: Trial, reason: str, code: int) -> None:
-        self._run.recorder.record("trial-failed", trial=trial.id, point=trial.point, reason=reason, code=int(code))
+        self._end_trial(trial, "trial-failed", reason=reason, code=int(code))
+
+    def _end_trial(self, trial: Trial, kind: str, **more: Any) -> None:
+        """The last trial on some data is done when the data has been checked: who takes over does both or neither."""
+        recorder = self._run.recorder
+        preparation = self._points[trial.point].preparation
+        if preparation and self._last[preparation] == trial.id:
+            try:
+                self._check(next(item for item in self._stage.preparations if item.id == preparation))
+            except BrokenOff:
+                recorder.record("trial-interrupted", trial=trial.id, point=trial.point)
+                raise
+        recorder.record(kind, trial=trial.id, point=trial.point, **more)
+
+    def _check(self, preparation: Preparation) -> None:
+        """Write down what the workload finds in the data after the load, where there is still something to look at."""
+        run, name = self._run, preparation.id
+        if (
+            name in self._failed
+            or self._services.gone(preparation.target, now=True)
+            or not run.steps.has_check(preparation)
+        ):
+            return
+        run.recorder.record("preparation-checking", preparation=name, stage=self._stage.id)
+        try:
+            with run.interrupts.breaking(at=2), guarded(run.folder.preparation(name)):
+                facts = run.steps.check(
+                    self._prepare_job(preparation), self._executor(),
+                    self._secrets(preparation.target), self._watch(preparation.target),
+                )  # fmt: skip
+        except StoreError:
+            raise
+        except AifbenchError as error:
+            run.recorder.record("problem", text=f"the data of {name} could not be checked after the load: {error}")
+            return
+        run.recorder.record("preparation-checked", preparation=name, stage=self._stage.id, facts=dict(facts))
 
     def _prepare_job(self, preparation: Preparation) -> PrepareJob:
         return PrepareJob(

@@ -40,6 +40,7 @@ class RunState:
 
     `starting` has the names of processes that were about to be started when the journal ended.
     `to_clean` has the preparations that left data in a target that outlives the run.
+    `checked` has what workloads found in the data of their preparations after the last trial.
     """
 
     status: RunStatus = "created"
@@ -50,6 +51,7 @@ class RunState:
     stages_done: frozenset[str] = frozenset()
     prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     to_clean: Mapping[str, str] = field(default_factory=dict)  # preparation → stage
+    checked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     services: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     services_up: frozenset[str] = frozenset()
     trials: Mapping[str, TrialState] = field(default_factory=dict)
@@ -127,12 +129,16 @@ def _service(state: RunState, event: Event) -> RunState:
 
 def _preparation(state: RunState, event: Event) -> RunState:
     name = event.data["preparation"]
-    if event.kind == "preparation-started" and event.data.get("outlives"):
-        return replace(state, to_clean={**state.to_clean, name: event.data["stage"]})
+    if event.kind == "preparation-started":
+        checked = {other: facts for other, facts in state.checked.items() if other != name}
+        to_clean = {**state.to_clean, name: event.data["stage"]} if event.data.get("outlives") else state.to_clean
+        return replace(state, checked=checked, to_clean=to_clean)
     if event.kind == "preparation-finished":
         return replace(state, prepared={**state.prepared, name: event.data.get("prepared", {})})
     if event.kind == "preparation-failed":
         return _fail(state, f"preparation {name}", event)
+    if event.kind == "preparation-checked":
+        return replace(state, checked={**state.checked, name: event.data.get("facts", {})})
     if event.kind == "preparation-cleaned":
         left = {other: stage for other, stage in state.to_clean.items() if other != name}
         return replace(state, to_clean=left)

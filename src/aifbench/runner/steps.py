@@ -1,4 +1,4 @@
-"""What a run is made of, as the loop sees it: bring a service up, prepare, do a trial, evaluate.
+"""What a run is made of, as the loop sees it: bring a service up, prepare, do a trial, check, evaluate.
 
 `RealSteps` does it with the packages made for it; the loop itself knows only this contract, so that its own rules
 (order, journal, resume, interrupts) are tested without servers and load.
@@ -24,7 +24,7 @@ from aifbench.executors.base import Executor, last_lines
 from aifbench.load.job import PrepareJob, TrialJob
 from aifbench.load.trial import TrialControl, TrialOutcome, run_trial
 from aifbench.model.codec import to_json
-from aifbench.model.plan import Plan, PlannedService
+from aifbench.model.plan import Plan, PlannedService, Preparation
 from aifbench.model.process import Handle, ProcessSpec, ProcessStatus
 from aifbench.model.result import RunResult
 from aifbench.model.service import Target
@@ -34,6 +34,7 @@ from aifbench.services.base import SERVICES
 from aifbench.store.files import make_folder, read_json, write_atomic
 from aifbench.store.folder import RunFolder
 from aifbench.store.index import aifbench_home
+from aifbench.workloads.base import WORKLOADS, Workload
 
 _POLL_S = 0.05
 
@@ -68,6 +69,14 @@ class Steps(Protocol):
 
     def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
         """What prepared.json says. Raises AifbenchError when the data could not be loaded."""
+        ...
+
+    def has_check(self, preparation: Preparation) -> bool:
+        """Whether its workload has anything to look at after the load."""
+        ...
+
+    def check(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
+        """What the workload found in the data. Raises AifbenchError when it could not look."""
         ...
 
     def clean(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> None:
@@ -185,6 +194,14 @@ class RealSteps:
         run_preparation(job, "prepare", executor, secrets, watch, self._clock)
         prepared: dict[str, Any] = read_json(Path(job.folder) / "prepared.json")
         return prepared
+
+    def has_check(self, preparation: Preparation) -> bool:
+        return WORKLOADS.load(preparation.uses).check is not Workload.check
+
+    def check(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
+        run_preparation(job, "check", executor, secrets, watch, self._clock)
+        facts: dict[str, Any] = read_json(Path(job.folder) / "checked.json")
+        return facts
 
     def clean(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> None:
         run_preparation(job, "cleanup", executor, secrets, watch, self._clock)
