@@ -397,6 +397,7 @@ def result() -> RunResult:
         problems=("samples/bank/t2/w0.parquet ends in the middle of a row group; it was left out",),
         declarations=declarations(),
         across=across(),
+        checks={"blobs-s3": {"checked": 200, "wrong": 0}},
     )
 
 

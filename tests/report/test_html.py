@@ -118,5 +118,9 @@ def test_every_metric_of_the_tables_is_defined_with_its_source() -> None:
     assert "not declared" not in text
 
 
+def test_what_was_found_after_the_last_trial_is_shown() -> None:
+    assert "Checks after the last trial" in "".join(read().text)
+
+
 def test_the_page_of_sixteen_load_points_is_under_6_mb() -> None:
     assert len(page().encode()) < 6_000_000

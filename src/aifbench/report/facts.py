@@ -96,6 +96,18 @@ def _amount(numbers: Mapping[str, Any], metric: str, scale: Scale, reasons: Mapp
     return Cell(scale.show(float(value)), sort=float(value))
 
 
+def checks_sheet(result: RunResult) -> Sheet | None:
+    """What the workloads found in their data after the last trial, by preparation."""
+    rows = tuple(
+        (Cell(name), Cell(path), _leaf(path, value))
+        for name, found in result.checks.items()
+        for path, value in flat(found)
+    )
+    if not rows:
+        return None
+    return Sheet("Checks after the last trial", (Column("preparation"), Column("key"), Column("found")), rows)
+
+
 def environment_sheets(result: RunResult) -> Iterator[tuple[Sheet, bool]]:
     """(table, folded): plain facts first, each nested group as its own, large groups folded."""
     nested = {key: value for key, value in result.environment.items() if _is_nested(value)}
