@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aifbench.load.retrying import again, is_stale
+from aifbench.load.retrying import again
 from aifbench.model.load import Load, Retries
 from aifbench.model.operation import RETRY_STEP, Operation
 from aifbench.simulate.faults import FaultRule
@@ -22,10 +22,6 @@ def failed(error: str, attempt: int = 0, **more: Any) -> Operation:
     for name, value in more.items():
         setattr(operation, name, value)
     return operation
-
-
-class Reused:
-    reused = True
 
 
 def test_a_retry_repeats_the_work_under_a_number_of_its_own() -> None:
@@ -49,18 +45,19 @@ def test_a_retry_of_a_retry_names_the_one_before() -> None:
         (failed("reset", attempt=1), Retries(1, ("reset",))),
         (failed("reset", status="ok"), Retries(1, ("reset",))),
         (failed("unfinished", status="unfinished"), Retries(1, ("unfinished",))),
-        (failed("reset"), Retries(1, ("stale",))),
+        (failed("stale", attempt=1, status="cancelled"), Retries(3, ("reset",))),
     ],
 )
 def test_what_the_recipe_does_not_ask_for_is_not_done_again(operation: Operation, retries: Retries | None) -> None:
     assert again(operation, retries) is None
 
 
-def test_stale_means_a_reused_connection_closed_before_any_byte_of_the_answer() -> None:
-    assert is_stale(failed("reset", detail=Reused()))
-    assert not is_stale(failed("reset", detail=Reused(), first=250))
-    assert not is_stale(failed("http-503", detail=Reused()))
-    assert not is_stale(failed("reset"))
+def test_a_request_that_was_never_served_is_sent_again_at_once_whatever_the_recipe_says() -> None:
+    stale = failed("stale", status="cancelled")
+    for retries in (None, Retries(2, ("reset",), backoff_s=5)):
+        retry = again(stale, retries, pause_ns=77)
+        assert retry is not None
+        assert (retry.intended, retry.attempt) == (300, 1)
 
 
 def check_chain(found: list[dict[str, Any]]) -> None:
@@ -97,7 +94,7 @@ def test_the_wire_engine_sends_a_failed_request_again(load: Load, tmp_path: Path
 
 def test_a_reused_connection_that_was_closed_is_tried_again_and_a_fresh_one_is_not(tmp_path: Path) -> None:
     """Request 0 is the first of its connection; request 2 finds its connection closed after one good answer."""
-    load = Load("closed", 5, concurrency=1, operations=4, retries=Retries(1, ("stale",)))
+    load = Load("closed", 5, concurrency=1, operations=4)
     faults = (FaultRule("reset-before-head", numbers=(0, 2)),)
     with running(behaviour(faults=faults)) as simulator:
         samples, _ = run_worker(trial_job(tmp_path, simulator.port, load))
@@ -106,7 +103,7 @@ def test_a_reused_connection_that_was_closed_is_tried_again_and_a_fresh_one_is_n
     assert [(row["seq"], row["status"]) for row in found] == [
         (0, "error"),
         (1, "ok"),
-        (2, "error"),
+        (2, "cancelled"),
         (3, "ok"),
         (2 + RETRY_STEP, "ok"),
     ]

@@ -7,28 +7,21 @@ the number `seq + attempt · 2⁴⁰`, beyond every schedule and the same for an
 from __future__ import annotations
 
 from aifbench.model.load import Retries
-from aifbench.model.operation import ERROR, TIMEOUT, Operation
-
-STALE = "stale"
-_CLOSED_KINDS = frozenset({"reset", "closed-early", "broken-pipe"})
-
-
-def is_stale(operation: Operation) -> bool:
-    """A reused connection was closed before a byte of the answer came: the server may never have seen the request."""
-    reused = bool(getattr(operation.detail, "reused", False))
-    return reused and not operation.first and operation.error in _CLOSED_KINDS
-
-
-def wanted(operation: Operation, retries: Retries | None) -> bool:
-    """Whether this ended operation is to be followed by a retry."""
-    if retries is None or operation.attempt >= retries.attempts or operation.status not in (ERROR, TIMEOUT):
-        return False
-    return operation.error in retries.on or (STALE in retries.on and is_stale(operation))
+from aifbench.model.operation import ERROR, STALE, TIMEOUT, Operation
 
 
 def again(operation: Operation, retries: Retries | None, pause_ns: int = 0) -> Operation | None:
-    """The retry, due `backoff` (at least `pause_ns`) after the failed operation's end; None where none is wanted."""
-    if retries is None or not wanted(operation, retries):
-        return None
-    due = operation.end + max(round(retries.backoff_s * 1e9), pause_ns)
-    return Operation(operation.seq, operation.kind, due, operation.attempt + 1)
+    """The retry, due `backoff` (at least `pause_ns`) after the failed operation's end; None where none is wanted.
+
+    A request that met a stale connection did not fail, it was never served: it is sent again at once, once, whatever
+    the recipe says.
+    """
+    if operation.error == STALE:
+        due = operation.end if operation.attempt == 0 else None
+    elif retries is None or operation.attempt >= retries.attempts or operation.status not in (ERROR, TIMEOUT):
+        due = None
+    elif operation.error in retries.on:
+        due = operation.end + max(round(retries.backoff_s * 1e9), pause_ns)
+    else:
+        due = None
+    return None if due is None else Operation(operation.seq, operation.kind, due, operation.attempt + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aifbench.model.operation import OK
+from aifbench.model.operation import CANCELLED, OK
 
 LATE_NS = 1_000_000
 """From this lag on a start counts as late: ten times what the loop's timer needs on an idle core."""
@@ -39,7 +39,7 @@ class Tally:
     def finished(self, status: str) -> None:
         self.in_flight -= 1
         self.ended += 1
-        self.errors += status != OK
+        self.errors += status not in (OK, CANCELLED)
 
 
 def spread(values: list[int]) -> dict[str, int | None]:

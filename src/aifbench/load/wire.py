@@ -22,7 +22,7 @@ from aifbench.load.stopping import StopCall, Stopping, called_off
 from aifbench.load.tally import LATE_NS, Tally
 from aifbench.load.think import Thinker, begin_ns
 from aifbench.model.load import Load
-from aifbench.model.operation import DROPPED, OK, TIMEOUT, UNFINISHED, Operation
+from aifbench.model.operation import CANCELLED, DROPPED, OK, TIMEOUT, UNFINISHED, Operation
 from aifbench.workloads.base import Slot, WireClient
 
 TICK_NS = 50_000_000
@@ -220,7 +220,7 @@ class WireEngine:
         self._start(slot, Operation(seq, self._client.kind(seq), intended))
 
     def _next_of_user(self, slot: Slot, ended: Operation) -> None:
-        failed_at_once = ended.status != OK and ended.end - ended.start < REFUSED_PAUSE_NS
+        failed_at_once = ended.status not in (OK, CANCELLED) and ended.end - ended.start < REFUSED_PAUSE_NS
         least = REFUSED_PAUSE_NS if failed_at_once else 0
         retry = again(ended, self._load.retries, least)
         if retry is not None and retry.intended < self._end:

@@ -15,12 +15,11 @@ Timestamps = Literal["auto", "kernel", "user"]
 class Retries:
     """A failed operation is followed by up to `attempts` operations of their own that do the same work again.
 
-    `on` are error kinds, `timeout`, or `stale` (a reused connection that the server closed before it answered);
-    `backoff_s` lies between the end of the failed one and the intended start of the next.
+    `on` are error kinds, such as `reset`, `http-503` or `timeout`; `backoff_s` lies between the end of the failed one and the intended start of the next.
     """
 
     attempts: int
-    on: tuple[str, ...] = ("stale",)
+    on: tuple[str, ...]
     backoff_s: float = 0.0
 
 

@@ -19,6 +19,10 @@ STATUSES = (OK, ERROR, TIMEOUT, CANCELLED, UNFINISHED, DROPPED)
 RETRY_STEP = 1 << 40
 """More operations than any schedule holds: attempt k of operation s has the number s + k · RETRY_STEP."""
 
+STALE = "stale"
+"""The error of a request that met a reused connection which the server had closed before it answered; the operation
+counts as cancelled, as nothing was asked of the target."""
+
 WARMUP = "warmup"
 STEADY = "steady"
 COOLDOWN = "cooldown"

@@ -7,8 +7,8 @@ A field typed `Sweep[T]` takes one value or a list; a list makes one load point 
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -22,21 +22,30 @@ SECRET = re.compile(r"\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}")
 """A reference to a secret. Only the reference is ever stored; the process that uses the value reads its environment."""
 
 
+_SHOWN = 60
+
+
 class Options(BaseModel):
     """Base of every group of recipe keys: unknown keys are mistakes, values are not coerced between types."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False, validate_default=True)
 
 
-def _quantity(parse: Callable[[str], float], what: str, example: str) -> Callable[[Any], Any]:
+def _quantity(
+    parse: Callable[[str], float], what: str, example: str, most: tuple[float, str]
+) -> Callable[[Any], Any]:
+    """`most`: the greatest value, and how a user would write it."""
+
     def read(value: Any) -> Any:
-        if isinstance(value, bool):
-            raise ValueError(f"got {value}, expected {what}, such as {example}")
-        if isinstance(value, str):
-            value = parse(value)
-        if isinstance(value, int | float) and not math.isfinite(value):
-            raise ValueError(f"got {value}, expected a finite {what}, such as {example}")
-        return value
+        if isinstance(value, bool | dict):
+            got = "`key: value` lines" if isinstance(value, dict) else str(value).lower()
+            raise ValueError(f"got {got}, expected a {what}, such as {example}")
+        number = parse(value) if isinstance(value, str) else value
+        if isinstance(number, int | float) and not abs(number) <= sys.float_info.max:  # NaN too
+            raise ValueError(f"got {str(value)[:_SHOWN]}, expected a finite {what}, such as {example}")
+        if isinstance(number, int | float) and number > most[0]:
+            raise ValueError(f"got {str(value)[:_SHOWN]}, expected at most {most[1]}")
+        return number
 
     return read
 
@@ -48,10 +57,12 @@ def _plain_number(value: Any) -> Any:
 
 
 _A_YEAR_S = 366 * 86400.0
+_MOST_BYTES = 1 << 60
+_MOST_PER_S = 10_000_000
 
 Duration = Annotated[
     float,
-    BeforeValidator(_quantity(parse_duration_s, "duration", "30s")),
+    BeforeValidator(_quantity(parse_duration_s, "duration", "30s", (_A_YEAR_S, "366d"))),
     Field(ge=0, le=_A_YEAR_S),
     WithJsonSchema(
         {
@@ -63,16 +74,16 @@ Duration = Annotated[
 ]
 Bytes = Annotated[
     int,
-    BeforeValidator(_quantity(parse_bytes, "size", "64KiB")),
-    Field(ge=0, le=1 << 60),
+    BeforeValidator(_quantity(parse_bytes, "size", "64KiB", (_MOST_BYTES, "1024PiB"))),
+    Field(ge=0, le=_MOST_BYTES),
     WithJsonSchema(
         {"type": ["string", "integer"], "x-quantity": "size", "description": "a size: 64KiB, 10MB; a number is bytes"}
     ),
 ]
 Rate = Annotated[
     float,
-    BeforeValidator(_quantity(parse_rate_per_s, "rate", "10/s")),
-    Field(gt=0, le=10_000_000),
+    BeforeValidator(_quantity(parse_rate_per_s, "rate", "10/s", (_MOST_PER_S, "10000000/s"))),
+    Field(gt=0, le=_MOST_PER_S),
     WithJsonSchema(
         {
             "type": ["string", "number"],
@@ -83,8 +94,8 @@ Rate = Annotated[
 ]
 RateOrZero = Annotated[
     float,
-    BeforeValidator(_quantity(parse_rate_per_s, "rate", "10/s")),
-    Field(ge=0, le=10_000_000),
+    BeforeValidator(_quantity(parse_rate_per_s, "rate", "10/s", (_MOST_PER_S, "10000000/s"))),
+    Field(ge=0, le=_MOST_PER_S),
     WithJsonSchema(
         {
             "type": ["string", "number"],

@@ -71,9 +71,7 @@ class StopKeys(Options):
 class RetryKeys(Options):
     attempts: Annotated[Count, Field(le=100)] = Field(1, description="How often one failed operation is done again.")
     on: Annotated[list[str], Field(min_length=1)] = Field(
-        ["stale"],
-        description="Error kinds, such as `reset`, `refused`, `http-503`, `timeout`; `stale` is a reused connection "
-        "that the server closed before it answered.",
+        description="Error kinds, such as `reset`, `refused`, `http-503`, `timeout`."
     )
     backoff: Duration = Field(
         0.0, description="From the end of the failed operation to the intended start of the next."

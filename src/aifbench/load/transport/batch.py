@@ -8,6 +8,8 @@ from aifbench.clock import NS_PER_S, monotonic_ns
 from aifbench.errors import LoadError
 from aifbench.load.loop import Loop
 from aifbench.load.transport.http import Buffers, HttpClient
+from aifbench.load.transport.refusal import explain
+from aifbench.load.transport.trust import SYSTEM, Trust
 from aifbench.model.operation import Operation
 from aifbench.workloads.base import Slot
 
@@ -18,7 +20,7 @@ def exchange_all(
     *,
     at_once: int = 8,
     bodyless: bool = False,
-    verify_tls: bool = True,
+    trust: Trust = SYSTEM,
     timeout_s: float = 60.0,
 ) -> dict[int, Operation]:
     """Do all of them over a few connections; each request is built just before it is sent.
@@ -28,7 +30,7 @@ def exchange_all(
     """
     loop = Loop()
     client = HttpClient(
-        url, lambda operation: requests[operation.seq](), bodyless=lambda _: bodyless, verify_tls=verify_tls
+        url, lambda operation: requests[operation.seq](), bodyless=lambda _: bodyless, trust=trust
     )
     waiting = iter(requests)
     ended: dict[int, Operation] = {}
@@ -62,7 +64,8 @@ def exchange_all(
         if requests:
             loop.run()
     except OSError as error:
-        raise LoadError(f"cannot connect to {client.address.host_header}: {error}") from error
+        words, hint = explain(error)
+        raise LoadError(f"cannot connect to {client.address.host_header}: {words}", hint=hint) from error
     finally:
         client.close()
         loop.close()

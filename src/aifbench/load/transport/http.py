@@ -9,11 +9,13 @@ from typing import Any
 from aifbench.clock import monotonic_ns
 from aifbench.load.loop import Loop
 from aifbench.load.tally import spread
-from aifbench.load.transport.address import Address, Connector, parse
+from aifbench.load.transport.address import Address, parse
+from aifbench.load.transport.connector import Connector
 from aifbench.load.transport.framing import Head, parse_head
 from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.http_slot import HttpSlot
 from aifbench.load.transport.kernel_time import KernelClock, enable
+from aifbench.load.transport.trust import SYSTEM, Trust
 from aifbench.model.operation import OK, Operation
 from aifbench.workloads.base import Done
 
@@ -58,19 +60,19 @@ class HttpClient:
         *,
         keep: Callable[[Operation], bool] | bool = True,
         bodyless: Callable[[Operation], bool] | None = None,
-        verify_tls: bool = True,
+        trust: Trust = SYSTEM,
         connect_timeout_s: float = 10.0,
         kernel_stamps: bool = False,
     ) -> None:
         self.address = parse(url)
-        self.connector = Connector(self.address, verify_tls=verify_tls, connect_timeout_s=connect_timeout_s)
+        self.connector = Connector(self.address, trust=trust, connect_timeout_s=connect_timeout_s)
         self.build = build
         self.keep: Callable[[Operation], bool] = keep if callable(keep) else (lambda _: bool(keep))
         self.bodyless: Callable[[Operation], bool] = bodyless or (lambda _: False)
         self.connect_ns: list[int] = []
         self.connects_in_load = 0
         self.early_closes = 0
-        self.kernel_stamps = kernel_stamps and not self.address.tls
+        self.kernel_stamps = kernel_stamps and not self.address.tls and not self.address.unix_path
         self._kernel_clock = KernelClock()
         self._delays_ns: list[int] = []
         self._ahead: dict[int, bytes | Buffers] = {}
@@ -169,7 +171,7 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     *,
     timeout_s: float = 30.0,
-    verify_tls: bool = True,
+    trust: Trust = SYSTEM,
 ) -> HttpAnswer:
     """One exchange outside any measurement (preparing, describing), waited for. Raises OSError on failure."""
     finished: list[Operation] = []
@@ -182,7 +184,7 @@ def fetch(
         loop.stop()
 
     client = HttpClient(
-        url, lambda _: request, bodyless=lambda _: method == "HEAD", verify_tls=verify_tls, connect_timeout_s=timeout_s
+        url, lambda _: request, bodyless=lambda _: method == "HEAD", trust=trust, connect_timeout_s=timeout_s
     )
     slot = client.open_slot(loop, done)
     operation = Operation(0, "fetch", monotonic_ns())

@@ -12,10 +12,11 @@ class HttpAnswer:
 
     `kernel` holds the kernel's own stamps of the same reads, still undecoded, or is empty (`HttpClient.settle`).
     When the body is not kept, `reads` is empty and `stamps` holds the first and the last stamp only.
-    `sent_ns` is when the last request byte was handed to the kernel; `first_ns` when the first response byte was read.
+    `begun_ns` is when sending began (on a connection made for the operation: when that was there), `sent_ns` when the
+    last request byte was handed to the kernel; `first_ns` when the first response byte was read.
     """
 
-    __slots__ = ("chunked", "first_ns", "head", "kernel", "reads", "reused", "sent_ns", "stamps", "status")
+    __slots__ = ("begun_ns", "chunked", "first_ns", "head", "kernel", "reads", "reused", "sent_ns", "stamps", "status")
 
     def __init__(self) -> None:
         self.status = 0
@@ -23,6 +24,7 @@ class HttpAnswer:
         self.reads: list[bytes] = []
         self.stamps: list[int] = []
         self.kernel: list[bytes] = []
+        self.begun_ns = 0
         self.sent_ns = 0
         self.first_ns = 0
         self.chunked = False

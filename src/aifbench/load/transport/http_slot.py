@@ -7,17 +7,18 @@ framing are examined while the load runs.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 from typing import TYPE_CHECKING
 
 from aifbench.clock import monotonic_ns
 from aifbench.load.loop import READ, WRITE, Loop
-from aifbench.load.transport.address import error_kind
 from aifbench.load.transport.framing import ChunkedEnd, FramingError, Head
 from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.kernel_time import ANCILLARY_SIZE
-from aifbench.model.operation import ERROR, OK, Operation
+from aifbench.load.transport.refusal import error_kind, explain
+from aifbench.model.operation import CANCELLED, ERROR, OK, STALE, Operation
 from aifbench.workloads.base import Done
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 READ_SIZE = 65536
 NOTE_BYTES = 300
-STALE = "stale"
-"""The error of an operation that met a keep-alive connection which the server had already closed."""
 EARLY_CLOSE_NS = 100_000_000
 
 
@@ -42,6 +41,7 @@ class HttpSlot:
         self._answer = HttpAnswer()
         self._unsent: list[bytes | memoryview] = []
         self._connecting = False
+        self._shaking: ssl.SSLSocket | None = None  # TLS is being agreed on
         self._used = False
         self._buffer = b""
         self._head: Head | None = None
@@ -65,28 +65,71 @@ class HttpSlot:
         self._used = False
 
     def _begin_connecting(self) -> bool:
+        """True when the connection is there already, ready to send."""
         try:
             self._sock, ready = self._client.connector.begin()
         except OSError as error:
-            self._finish_failed(error_kind(error), str(error))
+            self._fail_connecting(error)
             return False
         self._client.connects_in_load += 1
         self._used = False
         self._stamped = self._client.stamp(self._sock)
         self._connecting = not ready
         self._loop.watch(self._sock.fileno(), READ if ready else WRITE, self._on_ready)
+        if ready and self._tls:
+            self._begin_tls(self._sock)
+            return False
         return ready
 
     def _on_connected(self) -> None:
-        if self._sock is None:
+        sock = self._sock
+        if sock is None:
             return
-        code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            failure = OSError(code, "")
-            self._finish_failed(error_kind(failure), f"connecting: {failure.strerror or code}")
+            self._fail_connecting(OSError(code, os.strerror(code)))
             return
         self._connecting = False
-        self._loop.watch(self._sock.fileno(), READ, self._on_ready)
+        if self._tls:
+            self._begin_tls(sock)
+        else:
+            self._loop.watch(sock.fileno(), READ, self._on_ready)
+            self._begin_sending()
+
+    def _begin_tls(self, sock: socket.socket) -> None:
+        self._loop.unwatch(sock.fileno())
+        try:
+            self._sock = self._shaking = self._client.connector.secure(sock)
+        except OSError as error:
+            self._sock = None
+            sock.close()
+            self._fail_connecting(error)
+            return
+        self._shake()
+
+    def _shake(self) -> None:
+        """One more step of the TLS handshake."""
+        sock = self._shaking
+        assert sock is not None
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            self._loop.watch(sock.fileno(), READ, self._on_ready)
+        except ssl.SSLWantWriteError:
+            self._loop.watch(sock.fileno(), WRITE, self._on_ready)
+        except OSError as error:
+            self._fail_connecting(error)
+        else:
+            self._shaking = None
+            self._loop.watch(sock.fileno(), READ, self._on_ready)
+            self._begin_sending()
+
+    def _fail_connecting(self, error: OSError) -> None:
+        self._finish_failed(error_kind(error), f"connecting: {explain(error)[0]}")
+
+    def _begin_sending(self) -> None:
+        """On a connection that was made for this operation."""
+        self._answer.begun_ns = monotonic_ns()
         self._send()
 
     # one exchange
@@ -105,12 +148,13 @@ class HttpSlot:
         self._head = None
         self._unchecked = []
         self._keep = self._client.keep(operation)
-        operation.start = monotonic_ns()
+        operation.start = answer.begun_ns = monotonic_ns()
         if self._sock is None:
             answer.reused = False
-            if not self._begin_connecting():
-                return
-        self._send()
+            if self._begin_connecting():
+                self._begin_sending()
+        else:
+            self._send()
 
     def _send(self) -> None:
         sock = self._sock
@@ -125,7 +169,7 @@ class HttpSlot:
                     count -= len(unsent.pop(0))
                 if count:
                     unsent[0] = memoryview(unsent[0])[count:]
-        except (BlockingIOError, ssl.SSLWantWriteError):
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             self._loop.watch(sock.fileno(), READ | WRITE, self._on_ready)
             return
         except OSError as error:
@@ -144,6 +188,9 @@ class HttpSlot:
             return
         if self._connecting:
             self._on_connected()
+            return
+        if self._shaking is not None:
+            self._shake()
             return
         if self._unsent and mask & WRITE and self._sock is not None:
             self._send()
@@ -322,7 +369,7 @@ class HttpSlot:
             self._finish_failed(error, note or "closed by the server in the middle of its answer")
         elif answer.reused:
             self._client.early_closes += 1
-            self._finish_failed(STALE, "the server had closed this keep-alive connection")
+            self._finish_failed(STALE, "the server had closed this keep-alive connection", CANCELLED)
         else:
             self._finish_failed(error, note or "closed by the server without an answer")
 
@@ -378,6 +425,7 @@ class HttpSlot:
 
     def _drop_connection(self) -> None:
         self._connecting = False
+        self._shaking = None
         if self._sock is not None:
             self._loop.unwatch(self._sock.fileno())
             self._sock.close()
