@@ -9,11 +9,13 @@ from dataclasses import replace
 
 import pytest
 
+from aifbench.metrics.declare import FAMILIES, declared
 from aifbench.model.result import Metric, PointResult, RunResult, Validity
 from aifbench.report import words
+from aifbench.report.after_load import checks_sheet
 from aifbench.report.charts import distribution, over_time, recall, sweep
 from aifbench.report.facts import preparations_sheet
-from aifbench.report.family import families, split_operation
+from aifbench.report.family import HEADLINE, TITLES, families, split_operation
 from aifbench.report.scale import Scale, metric_cell, scale_for
 from aifbench.report.sheet import Sheet
 from aifbench.report.summary import family_sheet
@@ -117,6 +119,28 @@ def test_a_preparation_that_the_plan_does_not_place_is_shown_apart() -> None:
     assert [row[0].text for row in sheet.rows] == ["blobs-s3"]
 
 
+def test_what_a_check_found_stands_with_its_workload_in_units_and_words() -> None:
+    found = {
+        "invariants": {"accounts = history": True, "tellers = branches": False, "rows kept": None},
+        "server": {"wal_bytes": 3 << 20, "wal_bytes_per_commit": 1234.5678, "buffer_hit_share": 0.98765, "wal": None},
+    }
+    result = replace(example.result(), checks={"search-chroma": found, "blobs-s3": {"checked": 200}})
+    sheet = checks_sheet(result, example.plan(), "search")
+    assert sheet is not None
+    assert [(row[1].text, row[2].text, row[2].tone) for row in sheet.rows] == [
+        ("accounts = history", "holds", "ok"),
+        ("tellers = branches", "broken", "bad"),
+        ("rows kept", "n/a (not checked)", "muted"),
+        ("server wal bytes", "3.00 MiB", ""),
+        ("server wal bytes per commit", "1.21 KiB", ""),
+        ("server buffer hit share", "98.8 %", ""),
+        ("server wal", "n/a (not told)", "muted"),
+    ]
+    apart = checks_sheet(result, example.plan(), unplaced=True)
+    assert apart is not None
+    assert [row[0].text for row in apart.rows] == ["blobs-s3"]
+
+
 def test_the_command_names_the_site_unless_it_is_this_machine() -> None:
     assert words.command(example.plan()) == "aifbench run recipe.yaml"
     assert words.command(replace(example.plan(), site="big one")) == "aifbench run recipe.yaml --site 'big one'"
@@ -195,3 +219,12 @@ def test_what_a_load_point_found_is_not_told_again_for_its_trials() -> None:
     point = next(point for point in example.points() if point.validity is Validity.INVALID)
     codes = [finding.code for finding in told_once(point)]
     assert len(codes) == len(set(codes))
+
+
+def test_every_family_of_metrics_has_a_title() -> None:
+    assert set(FAMILIES) - {"common"} <= set(TITLES)
+
+
+def test_every_headline_metric_is_declared() -> None:
+    missing = [(family, name) for family, names in HEADLINE.items() for name in names if name not in declared(family)]
+    assert missing == []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aifbench.metrics.declare import preparation
-from aifbench.model.plan import Plan
+from aifbench.model.plan import Plan, Preparation
 from aifbench.model.result import Declaration, RunResult
 from aifbench.report.family import declaration, families, label, split_operation
 from aifbench.report.scale import Scale, scale_for
@@ -44,11 +44,16 @@ def _leaf(path: str, value: Any) -> Cell:
     return Cell(plain(value))
 
 
+def placed_preparations(plan: Plan | None) -> dict[str, Preparation]:
+    """Preparations by id; none without a plan."""
+    return {item.id: item for stage in plan.stages for item in stage.preparations} if plan else {}
+
+
 def preparations_sheet(
     result: RunResult, plan: Plan | None, workload: str = "", *, unplaced: bool = False
 ) -> Sheet | None:
     """One row per preparation of a workload, or of those that the plan does not place, its numbers as columns."""
-    placed = {item.id: item for stage in plan.stages for item in stage.preparations} if plan else {}
+    placed = placed_preparations(plan)
     chosen = {
         name: dict(flat(facts.get("metrics") or {}))
         for name, facts in result.preparations.items()
@@ -94,18 +99,6 @@ def _amount(numbers: Mapping[str, Any], metric: str, scale: Scale, reasons: Mapp
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Cell(plain(value))
     return Cell(scale.show(float(value)), sort=float(value))
-
-
-def checks_sheet(result: RunResult) -> Sheet | None:
-    """What the workloads found in their data after the last trial, by preparation."""
-    rows = tuple(
-        (Cell(name), Cell(path), _leaf(path, value))
-        for name, found in result.checks.items()
-        for path, value in flat(found)
-    )
-    if not rows:
-        return None
-    return Sheet("Checks after the last trial", (Column("preparation"), Column("key"), Column("found")), rows)
 
 
 def environment_sheets(result: RunResult) -> Iterator[tuple[Sheet, bool]]:

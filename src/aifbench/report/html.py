@@ -18,7 +18,8 @@ from aifbench.errors import MissingExtra
 from aifbench.model.plan import Plan
 from aifbench.model.result import RunResult
 from aifbench.report import words
-from aifbench.report.facts import checks_sheet, definitions_sheet, environment_sheets, facts_sheet, preparations_sheet
+from aifbench.report.after_load import checks_sheet
+from aifbench.report.facts import definitions_sheet, environment_sheets, facts_sheet, preparations_sheet
 from aifbench.report.family import families
 from aifbench.report.outline import outline
 from aifbench.report.summary import family_sheet, findings_sheet, slo_sheet, tally
@@ -41,7 +42,7 @@ def render(result: RunResult, plan: Plan | None, recipe_text: str) -> str:
         slos=slo_sheet(result.points),
         parts=outline(result, plan),
         preparations=preparations_sheet(result, plan, unplaced=True),
-        checks=checks_sheet(result),
+        checks=checks_sheet(result, plan, unplaced=True),
         services=[facts_sheet(words.service_title(name, facts), facts) for name, facts in result.services.items()],
         environment=list(environment_sheets(result)),
         definitions=definitions_sheet(result),

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from aifbench.model.plan import Plan
 from aifbench.model.result import RunResult
 from aifbench.report import words
-from aifbench.report.facts import checks_sheet, definitions_sheet, environment_sheets, facts_sheet
+from aifbench.report.after_load import checks_sheet
+from aifbench.report.facts import definitions_sheet, environment_sheets, facts_sheet
 from aifbench.report.family import families
 from aifbench.report.outline import outline
 from aifbench.report.sheet import Cell, Sheet
@@ -103,7 +104,7 @@ def _background(result: RunResult, plan: Plan | None, recipe_text: str) -> Itera
     yield ""
     for name, facts in result.services.items():
         yield from _titled(facts_sheet(words.service_title(name, facts), facts), 3)
-    checks = checks_sheet(result)
+    checks = checks_sheet(result, plan, unplaced=True)
     if checks:
         yield from _titled(checks, 3)
     yield "## Provenance"

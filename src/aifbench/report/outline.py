@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aifbench.model.operation import ERROR, TIMEOUT
 from aifbench.model.plan import Plan
 from aifbench.model.result import PointResult, RunResult, Validity
+from aifbench.report.after_load import checks_sheet
 from aifbench.report.charts import distribution, errors, over_time, recall, sweep, tokens
 from aifbench.report.charts.base import TRIALS_DRAWN, Chart
 from aifbench.report.facts import preparations_sheet
@@ -102,6 +103,7 @@ def _workload(result: RunResult, plan: Plan | None, points: Sequence[PointResult
         errors_sheet(points),
         slo_sheet(points),
         preparations_sheet(result, plan, name),
+        checks_sheet(result, plan, name),
     ]
     folded = [
         metrics_sheet(result, points),
