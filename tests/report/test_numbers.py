@@ -213,12 +213,16 @@ def test_a_trial_without_series_draws_nothing_and_breaks_nothing() -> None:
     assert distribution.chart([bare], "quantiles", (("response_s", "response time"),), "Latency") is None
 
 
-def test_what_a_load_point_found_is_not_told_again_for_its_trials() -> None:
-    from aifbench.report.summary import told_once
-
+def test_each_check_of_a_load_point_is_told_once_with_its_trials() -> None:
+    """Also those that passed, and those of trials that the load point's own findings do not sum up."""
     point = next(point for point in example.points() if point.validity is Validity.INVALID)
-    codes = [finding.code for finding in told_once(point)]
-    assert len(codes) == len(set(codes))
+    lag = next(finding for finding in point.findings if finding.code == "schedule-lag")
+    trials = [
+        replace(trial, findings=(lag, Finding("errors", Validity.VALID, f"{trial.number} of 99 operations failed")))
+        for trial in point.trials
+    ]
+    told = told_once(replace(point, findings=(lag,), trials=tuple(trials)))
+    assert [finding.text for finding in told] == [lag.text, "trials 1, 2, 3 of 3: 1 of 99 operations failed"]
 
 
 def test_every_family_of_metrics_has_a_title() -> None:

@@ -17,6 +17,7 @@ TITLES: Mapping[str, str] = {
     "http": "HTTP",
     "file": "File storage",
     "command": "Command",
+    "http": "HTTP",
 }
 
 HEADLINE: Mapping[str, tuple[str, ...]] = {
