@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from aifbench.metrics.declare import FAMILIES, declared
-from aifbench.model.result import Metric, PointResult, RunResult, Validity
+from aifbench.model.result import Finding, Metric, PointResult, RunResult, Validity
 from aifbench.report import words
 from aifbench.report.after_load import checks_sheet
 from aifbench.report.charts import distribution, over_time, recall, sweep
@@ -18,7 +18,7 @@ from aifbench.report.facts import preparations_sheet
 from aifbench.report.family import HEADLINE, TITLES, families, split_operation
 from aifbench.report.scale import Scale, metric_cell, scale_for
 from aifbench.report.sheet import Sheet
-from aifbench.report.summary import family_sheet
+from aifbench.report.summary import family_sheet, told_once
 from aifbench.report.workload import errors_sheet, metrics_sheet, operations_sheet, trials_sheet
 from tests.report import example
 

@@ -17,7 +17,6 @@ TITLES: Mapping[str, str] = {
     "http": "HTTP",
     "file": "File storage",
     "command": "Command",
-    "http": "HTTP",
 }
 
 HEADLINE: Mapping[str, tuple[str, ...]] = {

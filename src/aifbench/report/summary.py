@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from aifbench.metrics.together import together
 from aifbench.model.result import Finding, PointResult, RunResult, Validity
 from aifbench.report.family import declaration, headline, label, title
 from aifbench.report.scale import Scale, metric_cell, scale_for
@@ -76,10 +77,9 @@ def slo_sheet(points: Sequence[PointResult]) -> Sheet | None:
 
 
 def told_once(point: PointResult) -> list[Finding]:
-    """The load point's findings, which sum up its trials, and of the trials only what those do not tell."""
+    """One finding per check: the load point's, which sum up its trials, then what those do not tell of the trials."""
     told = {finding.code for finding in point.findings}
-    rest = dict.fromkeys(f for trial in point.trials for f in trial.findings if f.code not in told)
-    return [*point.findings, *rest]
+    return [*point.findings, *(finding for finding in together(point.trials) if finding.code not in told)]
 
 
 def findings_sheet(points: Sequence[PointResult], *, all_of_them: bool = True) -> Sheet | None:
@@ -99,11 +99,9 @@ def findings_sheet(points: Sequence[PointResult], *, all_of_them: bool = True) -
 
 
 def _finding_row(point: PointResult, finding: Finding) -> tuple[Cell, ...]:
-    numbers = [str(trial.number) for trial in point.trials if finding in trial.findings]
-    where = f"trial {', '.join(numbers)}" if numbers and finding not in point.findings else ""
     hint = f"hint: {finding.hint}" if finding.hint else ""
     return (
-        Cell(point.point, note=where),
+        Cell(point.point),
         validity_cell(finding.verdict),
         Cell(finding.code),
         Cell(finding.text, note=hint),
