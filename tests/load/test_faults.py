@@ -52,7 +52,7 @@ STREAMED: dict[str, tuple[str, str | None, int, int | None, str | None]] = {
 WHOLE: dict[str, tuple[str, str | None, int | None]] = {
     "long-body": ("error", "long-body", 8),
     "short-body": ("error", "short-body", 8),
-    "gzip": ("error", "bad-json", None),
+    "gzip": ("error", "compressed", None),
     "html": ("error", "bad-json", None),
 }
 

@@ -28,6 +28,7 @@ from aifbench.load.schedule import phase, stripe
 from aifbench.load.spill import Spill
 from aifbench.load.spill import read as read_spill
 from aifbench.load.tally import spread
+from aifbench.load.transport.refusal import explain
 from aifbench.load.wire import WireEngine
 from aifbench.model.codec import from_data
 from aifbench.model.operation import Operation
@@ -87,7 +88,8 @@ class Worker:
         try:
             self.engine.connect()
         except OSError as error:
-            raise LoadError(f"could not connect to {self.job.target.name}: {error}") from error
+            words, hint = explain(error)
+            raise LoadError(f"could not connect to {self.job.target.name}: {words}", hint=hint) from error
 
     def wait_for_go(self) -> int | None:
         """T0, or None when the trial was called off."""

@@ -15,6 +15,7 @@ from aifbench.load.transport.framing import FramingError
 from aifbench.load.transport.http import HttpClient, encode_request
 from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.secret import resolve
+from aifbench.load.transport.trust import trust_of
 from aifbench.model.operation import OK, Operation
 from aifbench.model.options import Bytes, Options, Sweep, single
 from aifbench.workloads.base import Done, Slot, WireClient, WorkerContext, Workload
@@ -116,7 +117,7 @@ class PlainClient:
             lambda _: request,
             keep=self._contains is not None,
             bodyless=lambda _: options.method == "HEAD",
-            verify_tls=options.verify_tls,
+            trust=trust_of(endpoint.attributes, verify=options.verify_tls),
             kernel_stamps=context.timestamps == "kernel",
         )
 

@@ -12,7 +12,9 @@ from aifbench.errors import LoadError
 from aifbench.load.transport.address import parse
 from aifbench.load.transport.http import HttpClient, encode_request, fetch
 from aifbench.load.transport.http_answer import HttpAnswer
+from aifbench.load.transport.refusal import explain
 from aifbench.load.transport.secret import resolve
+from aifbench.load.transport.trust import trust_of
 from aifbench.model.operation import OK, Operation
 from aifbench.model.options import Count, Number, Options, Sweep
 from aifbench.model.service import Endpoint
@@ -92,11 +94,13 @@ def _post(endpoint: Endpoint, path: str, body: Mapping[str, Any] | None) -> Any:
     """The decoded JSON answer. Raises LoadError with what the server said."""
     method = "GET" if body is None else "POST"
     raw = None if body is None else json.dumps(body).encode()
+    trust = trust_of(endpoint.attributes)
     try:
-        answer = fetch(endpoint.url, method, path, raw, _headers(endpoint), timeout_s=120.0)
+        answer = fetch(endpoint.url, method, path, raw, _headers(endpoint), timeout_s=120.0, trust=trust)
         data = answer.body()
     except OSError as error:
-        raise LoadError(f"the server did not answer: {error}", where=endpoint.url + path) from error
+        words, hint = explain(error)
+        raise LoadError(f"the server did not answer: {words}", where=endpoint.url + path, hint=hint) from error
     try:
         found = json.loads(data)
     except ValueError:
@@ -157,7 +161,12 @@ class ChatClient:
         self._limit = _by_seq(options.output_tokens, context, 1)
         self._per_word = float(context.prepared.get("tokens_per_word", 1.0))
         self._around = float(context.prepared.get("tokens_around", 0.0))
-        self._http = HttpClient(endpoint.url, self._build, kernel_stamps=context.timestamps == "kernel")
+        self._http = HttpClient(
+            endpoint.url,
+            self._build,
+            trust=trust_of(endpoint.attributes),
+            kernel_stamps=context.timestamps == "kernel",
+        )
         self.build_ahead = self._http.build_ahead
         self._read = read_stream if options.stream else read_whole
 

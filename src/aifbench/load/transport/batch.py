@@ -29,9 +29,7 @@ def exchange_all(
     an exchange that takes longer than `timeout_s` ends as a time-out.
     """
     loop = Loop()
-    client = HttpClient(
-        url, lambda operation: requests[operation.seq](), bodyless=lambda _: bodyless, trust=trust
-    )
+    client = HttpClient(url, lambda operation: requests[operation.seq](), bodyless=lambda _: bodyless, trust=trust)
     waiting = iter(requests)
     ended: dict[int, Operation] = {}
     flying: dict[Slot, Operation] = {}

@@ -21,6 +21,7 @@ class Head:
     length: int | None  # None: chunked or until close
     chunked: bool
     keep_alive: bool
+    encoding: str = ""  # of the content, where it is not what it is: gzip, …
 
 
 def parse_head(head: bytes) -> Head:
@@ -33,6 +34,7 @@ def parse_head(head: bytes) -> Head:
     length: int | None = None
     chunked = False
     keep_alive = parts[0] != b"HTTP/1.0"
+    encoding = ""
     for line in rest.split(b"\r\n"):
         name, _, value = line.partition(b":")
         key = name.strip().lower()
@@ -46,9 +48,11 @@ def parse_head(head: bytes) -> Head:
         elif key == b"connection":
             word = value.strip().lower()
             keep_alive = word != b"close" and (keep_alive or word == b"keep-alive")
+        elif key == b"content-encoding":
+            encoding = value.strip().lower().decode("latin-1")
     if status in (204, 304) or status < 200:
         return Head(status, 0, chunked=False, keep_alive=keep_alive)
-    return Head(status, None if chunked else length, chunked, keep_alive)
+    return Head(status, None if chunked else length, chunked, keep_alive, "" if encoding == "identity" else encoding)
 
 
 class ChunkedEnd:

@@ -8,9 +8,9 @@ from typing import Any
 
 from aifbench.clock import monotonic_ns
 from aifbench.load.loop import Loop
-from aifbench.load.tally import spread
 from aifbench.load.transport.address import Address, parse
 from aifbench.load.transport.connector import Connector
+from aifbench.load.transport.delays import Delays
 from aifbench.load.transport.framing import Head, parse_head
 from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.http_slot import HttpSlot
@@ -32,9 +32,14 @@ operation makes its own connection, as part of its time."""
 def encode_request(
     method: str, path: str, address: Address, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> bytes:
-    """The whole request as bytes. Compression is refused, so that bytes on the wire are bytes of content."""
-    lines = [f"{method} {address.prefix}{path} HTTP/1.1", f"Host: {address.host_header}", "Accept-Encoding: identity"]
+    """The whole request as bytes.
+
+    Compression is refused unless `headers` say something else, so that bytes on the wire are bytes of content.
+    """
+    lines = [f"{method} {address.prefix}{path} HTTP/1.1", f"Host: {address.host_header}"]
     given = {name.lower() for name in headers or {}}
+    if "accept-encoding" not in given:
+        lines.append("Accept-Encoding: identity")
     if body is not None and "content-length" not in given:
         lines.append(f"Content-Length: {len(body)}")
     if body is not None and "content-type" not in given:
@@ -50,7 +55,8 @@ class HttpClient:
     """Slots to one address. `build` makes the request bytes just before the start of an operation.
 
     `keep` says whether the body of an operation's answer is kept (answers of 300 and above always are);
-    `bodyless` says whether its answer has no body whatever the head says (HEAD).
+    `bodyless` says whether its answer has no body whatever the head says (HEAD). `compressed`: compressed answers were
+    asked for; else each is an error of kind `compressed`.
     """
 
     def __init__(
@@ -63,18 +69,22 @@ class HttpClient:
         trust: Trust = SYSTEM,
         connect_timeout_s: float = 10.0,
         kernel_stamps: bool = False,
+        compressed: bool = False,
     ) -> None:
         self.address = parse(url)
         self.connector = Connector(self.address, trust=trust, connect_timeout_s=connect_timeout_s)
         self.build = build
         self.keep: Callable[[Operation], bool] = keep if callable(keep) else (lambda _: bool(keep))
         self.bodyless: Callable[[Operation], bool] = bodyless or (lambda _: False)
+        self.compressed = compressed
         self.connect_ns: list[int] = []
         self.connects_in_load = 0
         self.early_closes = 0
         self.kernel_stamps = kernel_stamps and not self.address.tls and not self.address.unix_path
         self._kernel_clock = KernelClock()
-        self._delays_ns: list[int] = []
+        self._delays = Delays()
+        self._stamps = 0
+        self._stamps_replaced = 0
         self._ahead: dict[int, bytes | Buffers] = {}
         self._slots: list[HttpSlot] = []
         self._last_head = b""
@@ -134,17 +144,25 @@ class HttpClient:
 
         The difference to the reads is how long data waited for this process: `facts` reports it.
         """
-        for operation in operations:
+        import numpy as np
+
+        stamped = [operation for operation in operations if _has_kernel_stamps(operation.detail)]
+        reads = [stamp for operation in stamped for stamp in operation.detail.stamps]
+        raw = [stamp for operation in stamped for stamp in operation.detail.kernel]
+        decoded = self._kernel_clock.convert(raw, reads)
+        self._stamps += len(decoded.stamps)
+        self._stamps_replaced += decoded.replaced
+        self._delays.add(np.asarray(reads, np.int64) - np.asarray(decoded.stamps, np.int64))
+        at = 0
+        for operation in stamped:
             answer = operation.detail
-            if not isinstance(answer, HttpAnswer) or len(answer.kernel) != len(answer.stamps) or not answer.stamps:
-                continue
-            decoded = self._kernel_clock.convert(answer.kernel, answer.stamps)
-            self._delays_ns += [read - stamp for read, stamp in zip(answer.stamps, decoded, strict=True)]
+            mine = decoded.stamps[at : at + len(answer.stamps)]
+            at += len(mine)
             if operation.end == operation.last:
-                operation.end = decoded[-1]
-            operation.last = decoded[-1]
-            operation.first = answer.first_ns = min(operation.first, decoded[0])
-            answer.stamps = decoded
+                operation.end = mine[-1]
+            operation.last = mine[-1]
+            operation.first = answer.first_ns = min(operation.first, mine[0])
+            answer.stamps = mine
             answer.kernel = []
 
     def facts(self) -> dict[str, Any]:
@@ -154,13 +172,19 @@ class HttpClient:
             "connects_in_load": self.connects_in_load,
             "reuses_connections": self.reuses_connections,
             "timestamps": "kernel" if self.kernel_stamps else "user",
-            "read_delay_ns": spread(self._delays_ns),
+            "read_delay_ns": self._delays.spread(),
+            "stamps": self._stamps,
+            "stamps_replaced": self._stamps_replaced,
             "clock_steps": self._kernel_clock.steps,
         }
 
     def close(self) -> None:
         for slot in self._slots:
             slot.close()
+
+
+def _has_kernel_stamps(answer: Any) -> bool:
+    return isinstance(answer, HttpAnswer) and bool(answer.stamps) and len(answer.kernel) == len(answer.stamps)
 
 
 def fetch(

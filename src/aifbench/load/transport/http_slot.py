@@ -386,17 +386,26 @@ class HttpSlot:
             return
         self._stamp_operation(operation)
         operation.end = operation.last
-        status = self._answer.status
-        if status < 300:
-            operation.status = OK
+        head = self._head
+        if self._answer.status >= 300:
+            self._fail_by_status(operation)
+        elif head is not None and head.encoding and not self._client.compressed:
+            operation.fail("compressed", f"the answer is compressed ({head.encoding}), although that was refused")
         else:
-            with contextlib.suppress(FramingError):
-                operation.note = self._answer.body()[:NOTE_BYTES].decode("utf-8", "replace")
-            operation.fail("redirect" if status < 400 else f"http-{status}", operation.note)
+            operation.status = OK
         self._used = True
         if not keep_alive or not self._client.reuses_connections:
             self._drop_connection()
         self._hand_back(operation)
+
+    def _fail_by_status(self, operation: Operation) -> None:
+        answer = self._answer
+        note = ""
+        with contextlib.suppress(FramingError):
+            note = answer.body()[:NOTE_BYTES].decode("utf-8", "replace")
+        if answer.status < 400:
+            note = f"{answer.status} to {answer.header('location') or 'nowhere'}"
+        operation.fail("redirect" if answer.status < 400 else f"http-{answer.status}", note)
 
     def _finish_failed(self, error: str, note: str, status: str = ERROR) -> None:
         self._drop_connection()

@@ -37,6 +37,14 @@ class Offset:
     difference_ns: int
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """Monotonic nanoseconds; `replaced` of them are the read's own time, because the kernel's could not be used."""
+
+    stamps: list[int]
+    replaced: int
+
+
 class KernelClock:
     """Collects offsets; converts stamps after the load."""
 
@@ -60,7 +68,7 @@ class KernelClock:
             if abs(offsets[index].difference_ns - offsets[index - 1].difference_ns) > STEP_NS
         ]
 
-    def convert(self, raw: Sequence[bytes], read_ns: Sequence[int]) -> list[int]:
+    def convert(self, raw: Sequence[bytes], read_ns: Sequence[int]) -> Decoded:
         """Monotonic nanoseconds for each stamp, interpolated between looks.
 
         `read_ns` are the monotonic times of the reads. A stamp is replaced by its read's time where the kernel gave
@@ -71,7 +79,7 @@ class KernelClock:
 
         reads = np.asarray(read_ns, dtype=np.int64)
         if not raw or not self._offsets:
-            return list(read_ns)
+            return Decoded(list(read_ns), len(raw))
         blank = b"\0" * 16
         words = np.frombuffer(b"".join(stamp if len(stamp) == 16 else blank for stamp in raw), dtype=np.int64)
         wall = words[0::2] * 1_000_000_000 + words[1::2]
@@ -83,5 +91,4 @@ class KernelClock:
         for index in self._step_indices():
             before, after = sorted((looks[index - 1], looks[index]))
             good &= ~((wall >= before - 1e6) & (wall <= after + 1e6))
-        chosen: list[int] = np.where(good, np.minimum(stamps, reads), reads).tolist()
-        return chosen
+        return Decoded(np.where(good, np.minimum(stamps, reads), reads).tolist(), int((~good).sum()))

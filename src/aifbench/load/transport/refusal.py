@@ -46,8 +46,7 @@ def explain(error: OSError) -> tuple[str, str]:
     if kind == "tls-certificate":
         return (
             f"the server's certificate is not trusted: {words}",
-            "name the authority that signed it: `ca_file: /path/to/ca.pem` in the target's attributes; "
-            "`verify_tls: false` there trusts anybody",
+            "target's attributes: `ca_file: /path/ca.pem` names its authority, `verify_tls: false` trusts anybody",
         )
     if kind == "no-tls":
         return f"the address says https, but the server does not speak TLS ({words})", "write http:// instead"

@@ -70,7 +70,7 @@ class ObjectClient:
             lambda operation: self._build[operation.kind](self.ask(operation.seq, operation.kind)),
             keep=self._keep,
             bodyless=lambda operation: operation.kind == "stat",
-            verify_tls=options.verify_tls,
+            trust=self._s3.trust,
         )
         self._victims_missing = context.worker == 0 and "delete" in weights
 

@@ -16,6 +16,7 @@ from aifbench.load.transport.batch import exchange_all
 from aifbench.load.transport.http import Buffers
 from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.secret import from_attributes, read_secret_file, resolve
+from aifbench.load.transport.trust import trust_of
 from aifbench.model.operation import OK, Operation
 from aifbench.model.service import Endpoint
 from aifbench.workloads.object.sigv4 import EMPTY_SHA256, UNSIGNED, Signer, canonical_query, uri_encode
@@ -54,7 +55,7 @@ class S3:
     def __init__(self, endpoint: Endpoint, bucket: str, *, verify_tls: bool = True, hash_payload: bool = False) -> None:
         self.url = endpoint.url
         self.bucket = bucket
-        self.verify_tls = verify_tls
+        self.trust = trust_of(endpoint.attributes, verify=verify_tls)
         self._address = parse(endpoint.url)
         self._signer = signer_of(endpoint)
         self._hash_payload = hash_payload
@@ -95,9 +96,7 @@ class S3:
         waiting = list(enumerate(requests))
         ended: dict[int, Operation] = {}
         for attempt in range(TRIES):
-            done = exchange_all(
-                self.url, dict(waiting), at_once=AT_ONCE, bodyless=method == "HEAD", verify_tls=self.verify_tls
-            )
+            done = exchange_all(self.url, dict(waiting), at_once=AT_ONCE, bodyless=method == "HEAD", trust=self.trust)
             failed = [
                 (number, build)
                 for number, build in waiting

@@ -12,7 +12,9 @@ from aifbench.errors import LoadError
 from aifbench.load.transport.address import parse
 from aifbench.load.transport.http import HttpClient, encode_request, fetch
 from aifbench.load.transport.http_answer import HttpAnswer
+from aifbench.load.transport.refusal import explain
 from aifbench.load.transport.secret import from_attributes
+from aifbench.load.transport.trust import trust_of
 from aifbench.model.operation import Operation
 from aifbench.model.service import Endpoint
 from aifbench.workloads.base import Done, Slot, WorkerContext
@@ -31,6 +33,7 @@ class Rest:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.url = endpoint.url
+        self.trust = trust_of(endpoint.attributes)
         attributes = endpoint.attributes
         tenant = attributes.get("tenant", "default_tenant")
         database = attributes.get("database", "default_database")
@@ -41,9 +44,10 @@ class Rest:
     def call(self, method: str, path: str, body: Any = None, *, absent_is_none: bool = False) -> Any:
         encoded = None if body is None else json.dumps(body).encode()
         try:
-            answer = fetch(self.url, method, path, encoded, self.headers, timeout_s=_TIMEOUT_S)
+            answer = fetch(self.url, method, path, encoded, self.headers, timeout_s=_TIMEOUT_S, trust=self.trust)
         except OSError as error:
-            raise LoadError(f"{method} {self.url}{path} failed: {error}", where="vector-search") from error
+            words, hint = explain(error)
+            raise LoadError(f"{method} {self.url}{path} failed: {words}", where="vector-search", hint=hint) from error
         if answer.status == 404 and absent_is_none:
             return None
         text = answer.body().decode("utf-8", "replace")
@@ -128,7 +132,7 @@ class ChromaClient:
         self._requests = [
             encode_request("POST", path, address, query_body(query, k), rest.headers) for query in data.queries
         ]
-        self._http = HttpClient(rest.url, self._request, connect_timeout_s=min(timeout_s, 10.0))
+        self._http = HttpClient(rest.url, self._request, trust=rest.trust, connect_timeout_s=min(timeout_s, 10.0))
 
     def _request(self, operation: Operation) -> bytes:
         return self._requests[query_of(operation.seq, len(self._requests))]
