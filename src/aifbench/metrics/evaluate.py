@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from aifbench.metrics.across import in_process_targets, recall_curves
@@ -19,6 +19,7 @@ from aifbench.metrics.rates import error_rate, rates, throughput
 from aifbench.metrics.series import common_series, plain
 from aifbench.metrics.slo import Slo, judge, limits, parse_slo
 from aifbench.metrics.spread import Values, by_name, summarise
+from aifbench.metrics.together import together
 from aifbench.metrics.validity import invariants, worst
 from aifbench.metrics.view import Generator, View
 from aifbench.metrics.window import Window, common_window, instants
@@ -181,7 +182,8 @@ def evaluate_point(
         metrics[name] = over_trials(name, unit, [metric or absent for metric in having], per_spread)
     after = invariants((check or {}).get("invariants") or {})
     wrong_after = (after,) if after is not None and after.verdict is not Validity.VALID else ()
-    findings = (*_missing_trials(len(kept), planned), *wrong_after, *together(trials))
+    wrong = [finding for finding in together(trials) if finding.verdict is not Validity.VALID]
+    findings = (*_missing_trials(len(kept), planned), *wrong_after, *wrong)
     return PointResult(
         point=point.id,
         workload=point.workload,
@@ -202,23 +204,6 @@ def _missing_trials(finished: int, planned: int | None) -> tuple[Finding, ...]:
         return ()
     verdict = Validity.INVALID if finished == 0 else Validity.DEGRADED
     return (Finding("trials", verdict, f"{finished} of {planned} planned trials finished", "aifbench resume goes on"),)
-
-
-def together(trials: Sequence[TrialResult]) -> tuple[Finding, ...]:
-    """What was wrong in any trial, one finding per check: the worst verdict, the trials, the text of the worst."""
-    found: dict[str, list[tuple[int, Finding]]] = {}
-    for trial in trials:
-        for finding in trial.findings:
-            if finding.verdict is not Validity.VALID:
-                found.setdefault(finding.code, []).append((trial.number, finding))
-    merged = []
-    for entries in found.values():
-        verdict = worst(finding for _, finding in entries)
-        example = next(finding for _, finding in entries if finding.verdict is verdict)
-        numbers = ", ".join(str(number) for number, _ in entries)
-        prefix = f"trial{'s' if len(entries) > 1 else ''} {numbers} of {len(trials)}: " if len(trials) > 1 else ""
-        merged.append(replace(example, text=prefix + example.text))
-    return tuple(merged)
 
 
 @dataclass(frozen=True)
