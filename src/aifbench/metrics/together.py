@@ -10,7 +10,7 @@ from aifbench.model.result import Finding, TrialResult, Validity
 
 
 def together(trials: Sequence[TrialResult]) -> tuple[Finding, ...]:
-    """For each check the worst verdict, the trials that it was not VALID in (all where it was), the worst one's text."""
+    """For each check the worst verdict with its text, and the trials that were not VALID (all, where all were)."""
     found: dict[str, list[tuple[int, Finding]]] = {}
     for trial in trials:
         for finding in trial.findings:
