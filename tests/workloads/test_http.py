@@ -93,3 +93,23 @@ def test_a_body_comes_from_a_text_a_file_or_a_size(tmp_path: Path) -> None:
 def test_a_mistake_is_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         HttpOptions(**options)
+
+
+def test_lines_of_json_are_stamped_one_by_one(tmp_path: Path) -> None:
+    found, simulator = asked(tmp_path, path="/ndjson/5", events="ndjson")
+    assert {(row["status"], len(row["event_ns"])) for row in found} == {("ok", 5)}
+    truth = {exchange.received_ns: exchange for exchange in simulator.exchanges}
+    for row in found:
+        began = min(at for at in truth if at >= row["t_start"])
+        assert all(seen >= wrote for seen, wrote in zip(row["event_ns"], truth[began].written_ns, strict=True))
+        assert row["event_ns"][0] - 2_000_000 >= row["t_start"]
+
+
+def test_what_is_no_stream_of_the_named_events_is_an_error(tmp_path: Path) -> None:
+    found, _ = asked(tmp_path / "a", path="/bytes/10", events="ndjson")
+    assert {row["error_kind"] for row in found} == {"bad-json"}
+    found, _ = asked(tmp_path / "b", path="/bytes/10", events="sse")
+    assert {row["error_kind"] for row in found} == {"no-events"}
+    body = '{"messages": [], "stream": true, "max_tokens": 3}'
+    found, _ = asked(tmp_path / "c", path="/v1/chat/completions", method="POST", body=body, events="sse")
+    assert {(row["status"], len(row["event_ns"])) for row in found} == {("ok", 5)}  # and a finish event, and [DONE]

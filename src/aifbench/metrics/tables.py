@@ -113,6 +113,7 @@ SPREADS: dict[str, tuple[Spread, ...]] = {
             _COSBENCH,
             per_operation=True,
         ),
+        Spread("event_gap", "s", "lower", "gaps between the events of one answer that is a stream of them", _OWN),
     ),
     "file": (Spread("fsync", "s", "lower", "time that the fsync inside a write took", _OWN),),
     "command": (),
@@ -232,6 +233,9 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
     "http": (
         Declaration("bandwidth_in", "bytes/s", "higher", "bytes of bodies received in the window ÷ window", _COSBENCH),
         Declaration("bandwidth_out", "bytes/s", "higher", "bytes of bodies sent in the window ÷ window", _COSBENCH),
+        Declaration(
+            "event_throughput", "1/s", "higher", "events of successful answers stamped in the window ÷ window", _OWN
+        ),
     ),
     "file": (
         Declaration(
@@ -267,17 +271,23 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
     ),
 }
 
+READ_OFF = (
+    "linearly between neighbours of the load points of one target and load that no other beats in both recall and qps; "
+    "below their lowest recall the qps there, beyond their highest none; INVALID load points are left out"
+)
+"""How a value at a certain recall comes from a curve, wherever one is shown."""
+
 ACROSS: tuple[Declaration, ...] = (
     Declaration(
         "efficiency",
         "share",
         "higher",
-        "qps ÷ qps of the in-process bound at equal recall, read off its curve",
+        f"qps ÷ qps of the in-process bound at equal recall, read {READ_OFF}",
         _OWN,
     ),
-    Declaration("qps_at_recall_0.9", "1/s", "higher", "qps at recall 0.90 on the recall–QPS curve", _ANN),
-    Declaration("qps_at_recall_0.95", "1/s", "higher", "qps at recall 0.95 on the recall–QPS curve", _ANN),
-    Declaration("qps_at_recall_0.99", "1/s", "higher", "qps at recall 0.99 on the recall–QPS curve", _ANN),
+    Declaration("qps_at_recall_0.9", "1/s", "higher", f"qps at mean recall 0.90, read {READ_OFF}", _ANN),
+    Declaration("qps_at_recall_0.95", "1/s", "higher", f"qps at mean recall 0.95, read {READ_OFF}", _ANN),
+    Declaration("qps_at_recall_0.99", "1/s", "higher", f"qps at mean recall 0.99, read {READ_OFF}", _ANN),
 )
 """What is read off several load points together; no objective of a single one can use it."""
 
@@ -288,7 +298,12 @@ PREPARATION: dict[str, tuple[Declaration, ...]] = {
         Declaration("insert_rate", "1/s", "higher", "rows inserted ÷ time to insert them", _ANN),
         Declaration("index_build_time", "s", "lower", "time from the order to build the index until it is built", _ANN),
         Declaration(
-            "time_to_searchable", "s", "lower", "time from the first insert until a search finds the last row", _OWN
+            "time_to_searchable",
+            "s",
+            "lower",
+            "time from the first insert until a search finds any of the 32 rows inserted last "
+            "(an approximate index may never find a certain one)",
+            _OWN,
         ),
         Declaration("index_bytes_per_vector", "bytes", "lower", "bytes of the index ÷ vectors in it", _OWN),
         Declaration("ground_truth_time", "s", "neither", "time that this program took for the exact answers", _OWN),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,7 +15,9 @@ from aifbench.load.transport.address import parse
 from aifbench.load.transport.framing import FramingError
 from aifbench.load.transport.http import HttpClient, encode_request
 from aifbench.load.transport.http_answer import HttpAnswer
+from aifbench.load.transport.ndjson import stream_lines
 from aifbench.load.transport.secret import resolve
+from aifbench.load.transport.sse import stream_events
 from aifbench.load.transport.trust import trust_of
 from aifbench.model.operation import OK, Operation
 from aifbench.model.options import Bytes, Options, Sweep, single
@@ -48,7 +51,12 @@ class HttpOptions(Options):
         default_factory=list, description="statuses that are right; all of 200 to 299 when left out"
     )
     contains: str | None = Field(None, description="text that every right answer contains; looked at after the load")
-    verify_tls: bool = Field(True, description="check the server's certificate")
+    events: Literal["sse", "ndjson"] | None = Field(
+        None, description="what an answer is a stream of: server-sent events, or lines of JSON; each gets its stamp"
+    )
+    verify_tls: bool = Field(
+        True, description="check the server's certificate; `ca_file` in the target's attributes names its authority"
+    )
 
     @field_validator("headers")
     @classmethod
@@ -97,6 +105,28 @@ def body_of(options: HttpOptions) -> bytes | None:
     return None if options.body is None else options.body.encode()
 
 
+def event_stamps(kind: str | None, answer: HttpAnswer) -> tuple[list[int], str, str]:
+    """The stamps of an answer's events, and what is wrong with them: error kind and note, or empty texts."""
+    content_type = answer.header("content-type").lower()
+    if "html" in content_type:
+        return [], "not-a-stream", f"content type {content_type}: {b''.join(answer.reads)[:120]!r}"
+    stamps: list[int] = []
+    try:
+        if kind == "sse":
+            found = stream_events(answer.reads, answer.stamps, chunked=answer.chunked)
+            stamps = [at_ns for at_ns, data in found if data]
+        else:
+            for at_ns, line in stream_lines(answer.reads, answer.stamps, chunked=answer.chunked):
+                try:
+                    json.loads(line)
+                except ValueError:
+                    return stamps, "bad-json", f"line {len(stamps) + 1} is not JSON: {line[:120]!r}"
+                stamps.append(at_ns)
+    except FramingError as error:
+        return stamps, "bad-http", str(error)
+    return (stamps, "", "") if stamps else ([], "no-events", f"no event in {b''.join(answer.reads)[:120]!r}")
+
+
 class PlainClient:
     """The same bytes for every operation; answers are counted, and kept only where `contains` asks for it."""
 
@@ -105,6 +135,7 @@ class PlainClient:
         self._method = options.method
         self._expect = frozenset(options.expect or range(200, 300))
         self._contains = None if options.contains is None else options.contains.encode()
+        self._events = options.events
         body = body_of(options)
         headers = {name: resolve(value) for name, value in options.headers.items()}
         if body is not None and "content-type" not in {name.lower() for name in headers}:
@@ -115,10 +146,11 @@ class PlainClient:
         self._http = HttpClient(
             endpoint.url,
             lambda _: request,
-            keep=self._contains is not None,
+            keep=self._contains is not None or self._events is not None,
             bodyless=lambda _: options.method == "HEAD",
             trust=trust_of(endpoint.attributes, verify=options.verify_tls),
             kernel_stamps=context.timestamps == "kernel",
+            compressed="accept-encoding" in {name.lower() for name in headers},
         )
 
     def kind(self, seq: int) -> str:
@@ -130,7 +162,7 @@ class PlainClient:
     # after the load
 
     def columns(self, operations: Sequence[Operation]) -> Mapping[str, Sequence[Any]]:
-        """`ttfb_ns` (request sent → first answer byte) and `http_status`.
+        """`ttfb_ns` (request sent → first answer byte), `http_status`, and `event_ns` where events were asked for.
 
         A request that goes out in one call counts as sent when the call began: the call's end is stamped later than
         the kernel may have received the answer.
@@ -139,7 +171,13 @@ class PlainClient:
         """
         self._http.settle(operations)
         rows = [self._judge(operation) for operation in operations]
-        return {"ttfb_ns": [row[0] for row in rows], "http_status": [row[1] for row in rows]}
+        found: dict[str, Sequence[Any]] = {
+            "ttfb_ns": [row[0] for row in rows],
+            "http_status": [row[1] for row in rows],
+        }
+        if self._events is not None:
+            found["event_ns"] = [self._stamps_of_events(operation) for operation in operations]
+        return found
 
     def _judge(self, operation: Operation) -> tuple[int | None, int | None]:
         answer = operation.detail
@@ -166,6 +204,16 @@ class PlainClient:
                 return
             if not held:
                 operation.fail("content-mismatch", f"the text is not in {answer.body()[:120]!r}")
+
+    def _stamps_of_events(self, operation: Operation) -> list[int]:
+        """Of all events that came, also before a failure. What is no event makes the operation an error."""
+        answer = operation.detail
+        if not isinstance(answer, HttpAnswer) or not 200 <= answer.status < 300:
+            return []
+        stamps, error, note = event_stamps(self._events, answer)
+        if error and operation.status == OK:
+            operation.fail(error, note)
+        return stamps
 
     def facts(self) -> Mapping[str, Any]:
         return self._http.facts()
