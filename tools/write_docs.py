@@ -15,7 +15,7 @@ from aifbench.cli.commands import LazyGroup
 from aifbench.cli.main import cli
 from aifbench.executors.base import EXECUTORS
 from aifbench.metrics.declare import FAMILIES, preparation
-from aifbench.metrics.tables import NUMBERS, SPREADS
+from aifbench.metrics.tables import ACROSS, NUMBERS, SPREADS
 from aifbench.metrics.thresholds import THRESHOLDS, Threshold
 from aifbench.plan.vocabulary import vocabulary
 from aifbench.recipe.manual import reference
@@ -136,6 +136,9 @@ def metrics() -> Iterator[str]:
             yield from ("While preparing data:", "")
             made = [(f"`{row.name}`", row.unit, row.better, row.definition, row.source) for row in facts]
             yield from table(("metric", "unit", "better", "definition", "source"), made)
+    yield from ("## Across load points", "", "Read off several load points together; no SLO can use them.", "")
+    across = [(f"`{row.name}`", row.unit, row.better, row.definition, row.source) for row in ACROSS]
+    yield from table(("metric", "unit", "better", "definition", "source"), across)
 
 
 # -- validity ----------------------------------------------------------------------------------------------------

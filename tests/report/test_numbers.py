@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from aifbench.metrics.declare import FAMILIES, declared
+from aifbench.metrics.tables import ACROSS
 from aifbench.model.result import Finding, Metric, PointResult, RunResult, Validity
 from aifbench.report import words
 from aifbench.report.after_load import checks_sheet
@@ -182,6 +183,9 @@ def test_fixed_recall_comes_from_the_result_and_is_not_computed_again() -> None:
     assert sheet is not None
     assert [cell.text for cell in sheet.rows[1]][3:] == ["402", "n/a (the recall–QPS curve ends at recall 0.9858)"]
     assert recall.at_fixed_recall(replace(example.result(), across={})) is None
+    declared_there = {row.name: row.definition for row in ACROSS}
+    assert sheet.columns[3].title == declared_there["qps_at_recall_0.9"]
+    assert sheet.notes[0].startswith("Read linearly between neighbours")
 
 
 def test_the_measured_window_is_shaded_where_the_result_says() -> None:

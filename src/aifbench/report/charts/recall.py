@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aifbench.metrics.tables import READ_OFF
 from aifbench.model.result import PointResult, RunResult, Validity
 from aifbench.report.charts.base import Chart, Json, axis, colour, dash, data_sheet, rounded, words
+from aifbench.report.family import declaration
 from aifbench.report.scale import scale_for
 from aifbench.report.sheet import Cell, Column, Sheet, absent
 from aifbench.report.words import count, varied, varied_load
@@ -116,18 +118,20 @@ def at_fixed_recall(result: RunResult) -> Sheet | None:
     if not levels:
         return None
     columns = [Column("target"), Column("workload"), Column("load")]
-    columns += [
-        Column(f"at recall {name.removeprefix('qps_at_recall_')}", "queries/s", numeric=True) for name in levels
-    ]
+    for name in levels:
+        head = f"at recall {name.removeprefix('qps_at_recall_')}"
+        columns.append(Column(head, "queries/s", numeric=True, title=_defined(result, name)))
     rows = []
     for curve in found:
         read = dict(curve.get("qps_at_recall") or {})
-        head = [Cell(str(curve.get(key, ""))) for key in ("target", "workload", "load")]
-        rows.append((*head, *(_rate(dict(read.get(name) or {})) for name in levels)))
-    note = (
-        "Read off each curve between its neighbouring points that no other point beats; INVALID points stand on none."
-    )
-    return Sheet("Queries per second at fixed recall", tuple(columns), tuple(rows), (note,))
+        place = [Cell(str(curve.get(key, ""))) for key in ("target", "workload", "load")]
+        rows.append((*place, *(_rate(dict(read.get(name) or {})) for name in levels)))
+    return Sheet("Queries per second at fixed recall", tuple(columns), tuple(rows), (f"Read {READ_OFF}.",))
+
+
+def _defined(result: RunResult, name: str) -> str:
+    declared = declaration(result, name)
+    return declared.definition if declared else ""
 
 
 def _rate(entry: Mapping[str, Any]) -> Cell:
