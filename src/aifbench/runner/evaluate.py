@@ -15,7 +15,7 @@ from typing import Any, cast
 from aifbench.clock import utc_text
 from aifbench.errors import AifbenchError
 from aifbench.metrics.evaluate import RunFacts, TrialEnd, evaluate_run
-from aifbench.model.codec import content_hash, to_data
+from aifbench.model.codec import content_hash
 from aifbench.model.plan import LoadPoint, Plan, Trial
 from aifbench.model.result import RunResult
 from aifbench.model.samples import Samples
@@ -53,7 +53,7 @@ def _facts(folder: RunFolder, plan: Plan, state: RunState, status: RunStatus) ->
         status="running" if status == "created" else status,
         started=state.started,
         ended=state.ended or utc_text(),
-        plan_hash=content_hash(to_data(plan)),
+        plan_hash=content_hash(read_json(folder.plan)),  # as stored: a newer version may know more keys
         preparations={name: _preparation(prepared) for name, prepared in state.prepared.items()},
         checks=state.checked,
         services=state.services,
