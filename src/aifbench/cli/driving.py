@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aifbench.cli.ceiling import warn
-from aifbench.cli.results import write_reports
 from aifbench.cli.screen import console, json_option, note, print_json
 from aifbench.cli.watching import watching
 from aifbench.errors import ExitCode
@@ -93,6 +92,8 @@ def drive(plan: Plan, done: set[str], manner: Manner, work: Callable[[Driving], 
 
 
 def _write_page(plan: Plan, folder: RunFolder, result: RunResult) -> None:
+    from aifbench.cli.results import write_reports
+
     write_reports(folder, result, plan, ["html"])
 
 

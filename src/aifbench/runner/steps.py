@@ -191,8 +191,14 @@ class RealSteps:
         return load_result(folder)
 
     def prepare(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> Mapping[str, Any]:
+        prepared: dict[str, Any]
+        if WORKLOADS.load(job.uses).prepare is Workload.prepare:  # nothing to load: no process for it
+            make_folder(Path(job.folder))
+            prepared = {"facts": {}, "seconds": 0.0}
+            write_atomic(Path(job.folder) / "prepared.json", to_json(prepared))
+            return prepared
         run_preparation(job, "prepare", executor, secrets, watch, self._clock)
-        prepared: dict[str, Any] = read_json(Path(job.folder) / "prepared.json")
+        prepared = read_json(Path(job.folder) / "prepared.json")
         return prepared
 
     def has_check(self, preparation: Preparation) -> bool:
@@ -204,7 +210,8 @@ class RealSteps:
         return facts
 
     def clean(self, job: PrepareJob, executor: Executor, secrets: Sequence[str], watch: Watch) -> None:
-        run_preparation(job, "cleanup", executor, secrets, watch, self._clock)
+        if WORKLOADS.load(job.uses).cleanup is not Workload.cleanup:
+            run_preparation(job, "cleanup", executor, secrets, watch, self._clock)
 
     def trial(self, job: TrialJob, executor: Executor, hooks: TrialControl, secrets: Sequence[str]) -> TrialOutcome:
         return run_trial(job, executor, hooks, secrets=secrets, clock=self._clock)
