@@ -127,3 +127,13 @@ def test_a_dead_server_is_refused_from_then_on_and_does_not_make_the_generator_s
     assert {row["error_kind"] for row in found} <= {"reset", "refused"}
     assert sum(row["error_kind"] == "refused" for row in found) >= 2
     assert len(found) < 40
+
+
+def test_a_redirect_names_where_it_leads(tmp_path: Path) -> None:
+    sample, _ = one(tmp_path, FaultRule("redirect"))
+    assert sample["note"] == "302 to /elsewhere"
+
+
+def test_a_compressed_answer_names_the_encoding(tmp_path: Path) -> None:
+    sample, _ = one(tmp_path, FaultRule("gzip"), stream=False)
+    assert "(gzip)" in sample["note"]

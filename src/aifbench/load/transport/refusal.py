@@ -67,4 +67,6 @@ def _plain(error: OSError) -> str:
         return error.verify_message.rstrip(".")
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
+    if isinstance(error, TimeoutError) and "handshake" in str(error):
+        return "the TLS handshake was not answered in time"
     return error.strerror or str(error)

@@ -70,7 +70,12 @@ class S3:
         text = canonical_query(query or {})
         host = self._address.host_header
         size = sum(len(part) for part in body)
-        lines = [f"{method} {path}{'?' + text if text else ''} HTTP/1.1", f"Host: {host}", f"Content-Length: {size}"]
+        lines = [
+            f"{method} {path}{'?' + text if text else ''} HTTP/1.1",
+            f"Host: {host}",
+            "Accept-Encoding: identity",
+            f"Content-Length: {size}",
+        ]
         if self._signer is not None:
             signed = self._signer.headers(method, path, text, host, self._payload_hash(body), utc_now(), {})
             lines += [f"{name}: {value}" for name, value in signed.items()]
