@@ -59,6 +59,19 @@ def test_check_tells_which_secrets_a_run_would_miss(
     assert "AIFBENCH_TEST_KEY" in answer.err
 
 
+def test_check_finds_values_that_only_do_not_go_together(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Each list is good with the other's first value; the clash shows when all combinations are made."""
+    recipe = tmp_path / "clash.yaml"
+    recipe.write_text(
+        "services: {dir: {uses: directory}}\nworkloads:\n  disk:\n    uses: file\n    target: dir\n"
+        "    pattern: rand-read\n    block_size: [4KiB, 8KiB]\n    file_size: [8KiB, 12KiB]\n"
+        "    load: {arrival: closed, concurrency: 1, duration: 1s}\n"
+    )
+    answer = call(capsys, "recipe", "check", str(recipe))
+    assert answer.code == 3
+    assert f"{recipe}:3:3: workloads.disk: file_size 12288 is not a multiple of block_size 8192" in answer.err
+
+
 def test_a_missing_file_offers_the_examples(capsys: pytest.CaptureFixture[str]) -> None:
     answer = call(capsys, "run", "quickstat")
     assert answer.code == 3

@@ -52,12 +52,17 @@ def plan_recipe(
 
 
 def plan_document(document: Document, site_given: str | None) -> Planned:
+    return plan_checked(check_recipe(document), site_given)
+
+
+def plan_checked(recipe: Recipe, site_given: str | None) -> Planned:
+    """Raises RecipeError for combinations of values that clash, and for mistakes of the site."""
     from aifbench.executors.base import EXECUTORS
     from aifbench.plan.planner import make
     from aifbench.plan.vocabulary import vocabulary
     from aifbench.recipe.text import to_text
 
-    recipe = check_recipe(document)
+    document = recipe.document
     recipe_file = "" if site_given else document.file
     where = site.load(site_given or recipe.site, recipe_file=recipe_file, executors=EXECUTORS.names())
     plan = make(recipe, where, vocabulary())

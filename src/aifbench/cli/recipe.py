@@ -70,13 +70,14 @@ def show(recipe: str, overrides: tuple[str, ...], resolved: bool) -> None:
 def check(recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check a recipe and name every mistake with its place.
 
-    Secrets need not be set for this; those that a run would miss are named. Exit code 3 when there is a mistake.
+    Combinations of swept values that do not go together are found too. Secrets need not be set for this; those that a run would miss are named. Exit code 3 when there is a mistake.
     """
-    from aifbench.cli.planning import check_recipe, read_recipe
+    from aifbench.cli.planning import check_recipe, plan_checked, read_recipe
     from aifbench.model.options import secret_names
 
     document = read_recipe(recipe, overrides)
     checked = check_recipe(document)
+    plan_checked(checked, None)
     unset = [name for name in secret_names(document.data) if name not in os.environ]
     unused = checked.unused_services()
     if as_json:
