@@ -16,7 +16,10 @@ from aifbench.report.charts.recall import at_fixed_recall
 from aifbench.report.family import families
 from aifbench.report.sheet import Cell, Column, Sheet
 from aifbench.report.summary import family_sheet, told_once
+from aifbench.units import significant
 
+GENERATOR = "generator_share"
+NOT_CALIBRATED = "run aifbench calibrate"
 _STYLE = {"ok": "green", "warn": "yellow", "bad": "bold red", "muted": "dim", "": ""}
 _REPEATED = ("load point", "validity")
 _UNDER_THE_NAME = {"target", "varied", "workload", "load", "n"}
@@ -33,6 +36,7 @@ def render(result: RunResult, plan: Plan | None, console: Any) -> None:
         searched = any(point.family == family and "recall_mean" in point.metrics for point in result.points)
         if searched and (fixed := at_fixed_recall(result)) is not None:
             _print_table(console, _short(fixed))
+    _print_generator(console, result)
     _print_findings(console, result)
     _print_slos(console, result)
     for problem in result.problems:
@@ -146,6 +150,22 @@ def _text(cell: Cell) -> Any:
     if cell.note:
         found.append(f"\n{cell.note}", style="dim")
     return found
+
+
+def _print_generator(console: Any, result: RunResult) -> None:
+    """How near the load came to what the generator itself can do: the load point that asked most of it."""
+    shares = [(point.metrics[GENERATOR], point.point) for point in result.points if GENERATOR in point.metrics]
+    known = [(share.value, name) for share, name in shares if share.value is not None]
+    if known:
+        value, name = max(known)
+        text = f"offered {_percent(value)} of what this generator can do"
+        _print(console, f"generator: {text}{f' ({name})' if len(known) > 1 else ''}", "dim")
+    elif any(share.reason.endswith(NOT_CALIBRATED) for share, _ in shares):
+        _print(console, f"generator: share of what it can do n/a ({NOT_CALIBRATED})", "dim")
+
+
+def _percent(value: float) -> str:
+    return f"{significant(value * 100, 2)} %"
 
 
 def _print_findings(console: Any, result: RunResult) -> None:
