@@ -38,7 +38,7 @@ def parse_bytes(text: str) -> int:
     if match is None:
         raise ValueError(f"{text!r} is not a size; write a number and a unit, such as 64KiB, 10MB or 512B")
     value = float(match[1]) * _BYTES[match[2]]
-    if value != int(value):
+    if not math.isfinite(value) or value != int(value):
         raise ValueError(f"{text!r} is not a whole number of bytes")
     return int(value)
 

@@ -63,8 +63,12 @@ def plan_checked(recipe: Recipe, site_given: str | None) -> Planned:
     from aifbench.recipe.text import to_text
 
     document = recipe.document
-    recipe_file = "" if site_given else document.file
-    where = site.load(site_given or recipe.site, recipe_file=recipe_file, executors=EXECUTORS.names())
+    known = EXECUTORS.names()
+    if site_given:
+        where = site.load(site_given, executors=known)
+    else:
+        place = document.place(("site",))
+        where = site.load(recipe.site, recipe_file=document.file, executors=known, place=place)
     plan = make(recipe, where, vocabulary())
     return Planned(plan, to_text(document), _site_text(where), where)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 import warnings
@@ -38,6 +39,8 @@ def read_text(path: str) -> str:
             file=path,
             hint="data belongs into files that the recipe names",
         )
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise fail("is UTF-16 text, expected UTF-8", file=path, hint="save it as UTF-8")
     if b"\0" in raw:
         raise fail("is a binary file, expected YAML text", file=path)
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aifbench.errors import Problem, RecipeError
-from aifbench.recipe.document import Document, without_nothing
+from aifbench.recipe.document import Document, Place, without_nothing
 from aifbench.recipe.explain import mistakes
 from aifbench.recipe.keys import SiteKeys
 from aifbench.recipe.loading import load as load_document
@@ -35,16 +35,21 @@ class Site:
 BUILT_IN: Mapping[str, Site] = {LOCAL: Site(LOCAL, "local")}
 
 
-def load(name_or_path: str, *, recipe_file: str = "", executors: Sequence[str] = ()) -> Site:
+def load(
+    name_or_path: str, *, recipe_file: str = "", executors: Sequence[str] = (), place: Place | None = None
+) -> Site:
     """A built-in site by its name, or the site file at that path (from the folder of `recipe_file`).
 
-    `executors` are the known executor names; without them nobody asks. Raises RecipeError with all mistakes.
+    `executors` are the known executor names; without them nobody asks. `place` is where the recipe names the site.
+    Raises RecipeError with all mistakes.
     """
     if name_or_path in BUILT_IN:
         return _with_cpus(BUILT_IN[name_or_path])
     if not _is_path(name_or_path):
         hint = "or give the path of a site file, such as ./my-site.yaml"
-        raise RecipeError([Problem(unknown("site", name_or_path, BUILT_IN), "site", recipe_file, hint=hint)])
+        at = place or Place(recipe_file)
+        text = unknown("site", name_or_path, BUILT_IN)
+        raise RecipeError([Problem(text, "site", at.file, at.line, at.column, hint)])
     path = os.path.join(os.path.dirname(recipe_file), name_or_path)  # noqa: PTH118, PTH120 - shown as the user wrote it
     return _with_cpus(check(load_document(path), executors))
 
