@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aifbench.load.transport.framing import ChunkedEnd, FramingError, dechunk, parse_head
+from aifbench.load.transport.framing import ChunkedEnd, FramingError, dechunk, may_begin, parse_head
 from aifbench.load.transport.sse import Content, events, stream_events
 
 
@@ -33,6 +33,12 @@ def test_the_last_chunk_is_found_at_the_last_read_and_not_before(
     reads = cut(chunked(pieces, trailer), places)
     end = ChunkedEnd()
     assert [end.feed(read) for read in reads] == [False] * (len(reads) - 1) + [True]
+
+
+@given(data=st.binary(max_size=12))
+def test_only_what_can_be_an_http_head_is_waited_for(data: bytes) -> None:
+    assert all(may_begin(b"HTTP/1.1 200 OK"[:length]) for length in range(15))
+    assert may_begin(data) == (data[:7] == b"HTTP/1."[: len(data)])
 
 
 @given(pieces=st.lists(st.binary(min_size=1, max_size=40), max_size=8))

@@ -60,6 +60,30 @@ def test_trials_that_are_missing_are_said() -> None:
     assert point_of([10], planned=1).findings == ()
 
 
+def test_the_hint_about_missing_trials_says_resume_only_where_that_helps() -> None:
+    def hint(status: str) -> str:
+        ends = {"p.t2": (status, "why")}
+        run = evaluate_run(plan([point()], 2), FACTS, {"some": "sql"}, first_only, ends)  # type: ignore[arg-type]
+        return run.points[0].findings[0].hint
+
+    def first_only(_: LoadPoint, trial: Trial) -> Samples | None:
+        return samples(users(1, 10, 20)) if trial.number == 1 else None
+
+    assert hint("interrupted") == "aifbench resume goes on"
+    assert "is not repeated" in hint("failed")
+
+
+def test_of_a_failed_trial_that_left_no_rows_only_its_reason_is_told() -> None:
+    """Advice about rates and durations would lead away from the cause."""
+
+    def load_samples(_: LoadPoint, __: Trial) -> Samples:
+        return Samples(table([]), (report([], error="could not connect"),))
+
+    ends = {"p.t1": ("failed", "could not connect")}
+    run = evaluate_run(plan([point()], 1), FACTS, {"some": "sql"}, load_samples, ends)  # type: ignore[arg-type]
+    assert [finding.code for finding in run.points[0].findings] == ["trials", "no-samples"]
+
+
 def test_an_invariant_that_does_not_hold_after_the_load_makes_a_load_point_invalid() -> None:
     where = point()
     trial = evaluate_trial(where, trials_of("p", 1)[0], samples(users(1, 10, 20)), "sql")

@@ -124,6 +124,13 @@ def test_a_target_that_does_not_keep_up_is_called_saturated() -> None:
     assert found(result, "drift-latency").verdict is DEGRADED
 
 
+def test_the_finding_about_errors_counts_the_three_most_frequent_kinds() -> None:
+    kinds = ["reset"] * 3 + ["http-500"] * 5 + ["{x}"] * 2 + ["rare"]
+    bad = [replace(row, status="error", error=kind) for row, kind in zip(steady_rows(11), kinds, strict=True)]
+    text = found(trial(samples(bad)), "errors").text
+    assert "11 of 11 operations failed (5 http-500, 3 reset, 2 {x}), 100 %" in text
+
+
 def test_errors_dropped_operations_and_few_successes_show() -> None:
     def with_errors(count: int) -> Samples:
         rows = steady_rows()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aifbench.cli.screen import json_option, note, print_json, print_table
-from aifbench.errors import UsageError
+from aifbench.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
     from aifbench.simulate.faults import FaultRule
@@ -85,6 +85,8 @@ def simulate(list_faults: bool, record: Path | None, duration: str, as_json: boo
         simulator.close()
     if record is not None:
         _write(simulator, record)
+    if simulator.died:
+        raise ServiceError("died on purpose: the fault `die` befell a request", where="simulator")
 
 
 def _made(keep_record: bool, **how: Any) -> Simulator:

@@ -34,7 +34,7 @@ def common_findings(view: View, samples: Samples, *, generator_is_target: bool) 
         validity.stopped_early(samples.workers),
         validity.conservation(samples.workers),
         validity.rows(status_counts(view), samples.workers) if not samples.problems else None,
-        validity.errors(failed, ok + failed),
+        validity.errors(failed, ok + failed, operations.error_kind.counts(steady & operations.failed)),
         validity.dropped(int((steady & operations.dropped).sum()), int(steady.sum())),
         validity.few_samples(ok),
         None if generator_is_target or any(view.facts("in_process")) else _worker_cpu(view),

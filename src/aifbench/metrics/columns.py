@@ -34,6 +34,12 @@ class Words:
         found = [code for code, name in enumerate(self.names) if name in wanted]
         return np.isin(self.codes, found)
 
+    def counts(self, rows: Mask) -> dict[str, int]:
+        """How often each word is in the chosen rows, most frequent first."""
+        codes, numbers = np.unique(self.codes[rows], return_counts=True)
+        found = [(self.names[code], int(n)) for code, n in zip(codes, numbers, strict=True) if code >= 0]
+        return dict(sorted(found, key=lambda item: (-item[1], item[0])))
+
     def present(self, rows: Mask) -> list[str]:
         """The words that the chosen rows hold, sorted."""
         codes = np.unique(self.codes[rows])

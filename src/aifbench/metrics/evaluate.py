@@ -183,7 +183,7 @@ def evaluate_point(
     after = invariants((check or {}).get("invariants") or {})
     wrong_after = (after,) if after is not None and after.verdict is not Validity.VALID else ()
     wrong = [finding for finding in together(trials) if finding.verdict is not Validity.VALID]
-    findings = (*_missing_trials(len(kept), planned), *wrong_after, *wrong)
+    findings = (*_missing_trials(len(kept), planned, trials), *wrong_after, *wrong)
     return PointResult(
         point=point.id,
         workload=point.workload,
@@ -199,11 +199,15 @@ def evaluate_point(
     )
 
 
-def _missing_trials(finished: int, planned: int | None) -> tuple[Finding, ...]:
+def _missing_trials(finished: int, planned: int | None, trials: Sequence[TrialResult]) -> tuple[Finding, ...]:
     if planned is None or finished >= planned:
         return ()
     verdict = Validity.INVALID if finished == 0 else Validity.DEGRADED
-    return (Finding("trials", verdict, f"{finished} of {planned} planned trials finished", "aifbench resume goes on"),)
+    if any(trial.status == "interrupted" for trial in trials):
+        hint = "aifbench resume goes on"
+    else:
+        hint = "a failed trial is not repeated: remove the cause and run again"
+    return (Finding("trials", verdict, f"{finished} of {planned} planned trials finished", hint),)
 
 
 @dataclass(frozen=True)
@@ -294,9 +298,11 @@ def _measure(
     in_process: bool,
     generator: Generator,
 ) -> Measured:
-    if samples is None or (samples.table.num_rows == 0 and not samples.workers):
-        problems = "; ".join(samples.problems) if samples is not None else ""
-        return Measured(absent_trial(trial, end or ("failed", problems or "the trial was not done")))
+    problems = "; ".join(samples.problems) if samples is not None else ""
+    failed = end is not None and end[0] == "failed"
+    if samples is None or (samples.table.num_rows == 0 and (failed or problems or not samples.workers)):
+        status, reason = end or ("interrupted", "the trial was not done")
+        return Measured(absent_trial(trial, (status, "; ".join(filter(None, (reason, problems))))))
     return measure_trial(
         point, trial, samples, family, end or ("finished", ""), in_process=in_process, generator=generator
     )

@@ -86,7 +86,7 @@ THRESHOLDS: Mapping[str, Threshold] = {
     ),
     "errors": Threshold(
         0.01, 0.50, "share", "latencies of successes say little where many operations fail",
-        "see the errors by kind",
+        "the report's table of errors by kind has an example of each",
     ),
     "dropped": Threshold(
         0.01, None, "share", "dropped operations have no latency, so the tail looks better than users saw it",
@@ -109,7 +109,8 @@ THRESHOLDS: Mapping[str, Threshold] = {
         "lower load.rate_per_s; the throughput of this point is what the target can do",
     ),
     "too-many-errors": Threshold(
-        0, None, "", "the load was ended by stop.error_rate before its planned end", "see the errors by kind"
+        0, None, "", "the load was ended by stop.error_rate before its planned end",
+        "the report's table of errors by kind has an example of each",
     ),
     "token-source": Threshold(
         0.0, None, "share", "a count of events is not a count of tokens", "use a server that reports usage"

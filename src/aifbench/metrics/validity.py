@@ -48,6 +48,7 @@ def _written(value: float, unit: str) -> str:
     return format_duration(value) if unit == "s" else significant(value)
 
 
+_KINDS_NAMED = 3
 _STOPS = (("overload", "overload"), ("errors", "too-many-errors"))
 
 
@@ -207,10 +208,13 @@ def concurrency(in_flight: float, users: int) -> Finding:
     return by_limits("concurrency", beyond, f"{significant(in_flight)} in flight, {users} users")
 
 
-def errors(failed: int, ended: int) -> Finding | None:
+def errors(failed: int, ended: int, kinds: Mapping[str, int] | None = None) -> Finding | None:
+    """`kinds` counts the failed ones by error kind, most frequent first."""
     if ended == 0:
         return None
-    return by_limits("errors", failed / ended, f"{failed} of {ended} operations failed, {{seen}}")
+    named = ", ".join(f"{count} {kind}" for kind, count in list((kinds or {}).items())[:_KINDS_NAMED])
+    why = f" ({named})".replace("{", "{{").replace("}", "}}") if named else ""
+    return by_limits("errors", failed / ended, f"{failed} of {ended} operations failed{why}, {{seen}}")
 
 
 def dropped(count: int, scheduled: int) -> Finding | None:

@@ -72,6 +72,7 @@ class Simulator:
         self._armed_ns = 0
         self._busy = 0
         self._stopping = False
+        self.died = False
         self._queue: deque[Answer] = deque()
         self._connections: set[Connection] = set()
         self._listener = self._place.open()
@@ -83,7 +84,10 @@ class Simulator:
         return self._place.url(self.port)
 
     def run(self, seconds: float | None = None) -> None:
-        """Until `stop`, which may be called from a signal handler or another thread, or until the time is over."""
+        """Until `stop`, which may be called from a signal handler or another thread, or until the time is over.
+
+        Or until the fault `die` befell it: `died` says so.
+        """
         self._tick()
         if seconds is not None:
             self.loop.call_at(monotonic_ns() + round(seconds * NS_PER_S), self.stop)
@@ -94,7 +98,7 @@ class Simulator:
         self._stopping = True
 
     def _tick(self) -> None:
-        if self._stopping:
+        if self._stopping or self.died:
             self.loop.stop()
         self.loop.call_at(monotonic_ns() + TICK_NS, self._tick)
 
@@ -240,6 +244,7 @@ class Simulator:
             connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
         if how == "die":
+            self.died = True
             self.loop.unwatch(self._listener.fileno())
             self._listener.close()
             for other in list(self._connections):

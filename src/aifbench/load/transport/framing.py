@@ -24,12 +24,21 @@ class Head:
     encoding: str = ""  # of the content, where it is not what it is: gzip, …
 
 
+def no_status_line(data: bytes) -> FramingError:
+    return FramingError(f"the answer begins with {data[:60]!r}, not with an HTTP/1.1 status line")
+
+
+def may_begin(data: bytes) -> bool:
+    """Whether these first bytes of an answer can be those of an HTTP/1.1 head."""
+    return b"HTTP/1.".startswith(data[:7])
+
+
 def parse_head(head: bytes) -> Head:
     """`head` without the blank line that ends it. Raises FramingError."""
     first, _, rest = head.partition(b"\r\n")
     parts = first.split(b" ", 2)
     if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit() or len(parts[1]) != 3:
-        raise FramingError(f"the answer begins with {first[:60]!r}, not with an HTTP/1.1 status line")
+        raise no_status_line(first)
     status = int(parts[1])
     length: int | None = None
     chunked = False

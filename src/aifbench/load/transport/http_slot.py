@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from aifbench.clock import monotonic_ns
 from aifbench.load.loop import READ, WRITE, Loop
-from aifbench.load.transport.framing import ChunkedEnd, FramingError, Head
+from aifbench.load.transport.framing import ChunkedEnd, FramingError, Head, may_begin, no_status_line
 from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.kernel_time import ANCILLARY_SIZE
 from aifbench.load.transport.refusal import error_kind, explain
@@ -305,7 +305,9 @@ class HttpSlot:
         while True:
             head, found, rest = self._buffer.partition(b"\r\n\r\n")
             if not found:
-                if len(self._buffer) > 65536:
+                if not may_begin(self._buffer):
+                    self._finish_failed("bad-http", str(no_status_line(self._buffer)))
+                elif len(self._buffer) > 65536:
                     self._finish_failed("bad-http", "a response head of more than 64 KiB")
                 return b""
             try:
