@@ -100,7 +100,11 @@ class Client(Protocol):
 
 
 class WireClient(Client, Protocol):
-    """A client that also has `build_ahead(operations) -> int` gets to make its requests before T0."""
+    """A client that also has `build_ahead(operations) -> int` gets to make its requests before T0.
+
+    Before a load, ports and memory are judged by `reuses_connections` (True where it has no such attribute) and
+    `events_per_operation` (stamped reads of one answer, roughly; 1 where it has none).
+    """
 
     def open_slot(self, loop: Any, done: Done) -> Slot:
         """A connected slot. Called before T0 for the planned concurrency, and in open loop when none is free."""

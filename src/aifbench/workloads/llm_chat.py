@@ -155,10 +155,12 @@ class ChatClient:
         endpoint = context.target.endpoint("openai")
         self._address = parse(endpoint.url)
         self._headers = _headers(endpoint)
-        if options.stream and endpoint.attributes.get("stream_keep_alive") is False:
+        self.reuses_connections = not (options.stream and endpoint.attributes.get("stream_keep_alive") is False)
+        if not self.reuses_connections:
             self._headers["Connection"] = "close"  # the server closes after a stream without saying so
         self._input_tokens = _by_seq(options.input_tokens, context, 0)
         self._limit = _by_seq(options.output_tokens, context, 1)
+        self.events_per_operation = self._limit(0) if options.stream else 1
         self._per_word = float(context.prepared.get("tokens_per_word", 1.0))
         self._around = float(context.prepared.get("tokens_around", 0.0))
         self._http = HttpClient(
