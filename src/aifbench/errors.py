@@ -17,9 +17,10 @@ A message says what was got and what would be right; `where` says the place, `hi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -122,3 +123,25 @@ class StoreError(AifbenchError):
 
 class Interrupted(AifbenchError):
     exit_code = ExitCode.INTERRUPTED
+
+
+def to_record(error: AifbenchError) -> dict[str, Any]:
+    """The parts of an error as plain JSON, for the process that will raise it again."""
+    return {
+        "message": error.message,
+        "where": error.where,
+        "hint": error.hint,
+        "quoted": list(error.quoted),
+        "exit_code": int(error.exit_code),
+    }
+
+
+def from_record(record: Mapping[str, Any], where: str = "") -> AifbenchError:
+    """The error again, of the class that its exit code stands for; `where` goes before its own place."""
+    kinds = {kind.exit_code: kind for kind in (ExecutorError, ServiceError, LoadError, StoreError, Interrupted)}
+    return kinds.get(record["exit_code"], LoadError)(
+        str(record["message"]),
+        where=": ".join(part for part in (where, str(record["where"])) if part),
+        hint=str(record["hint"]),
+        quoted=record["quoted"],
+    )

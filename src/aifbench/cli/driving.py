@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ from aifbench.model.plan import Plan
 from aifbench.model.result import RunResult
 from aifbench.runner.outcome import Outcome
 from aifbench.runner.run import Driving
+from aifbench.runner.state import Failure
 from aifbench.store.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ def _write_page(plan: Plan, folder: RunFolder, result: RunResult) -> None:
 def present(outcome: Outcome, plan: Plan, manner: Manner) -> None:
     """The tables on stdout with the report's path as the last line, or the result as JSON; failures on stderr."""
     folder, result = outcome.folder, outcome.result
-    for failure in outcome.failures:
-        note(f"{failure.what} failed: {failure.reason}")
+    for text in failures_text(outcome.failures):
+        note(text)
     for problem in outcome.problems:
         note(f"problem: {problem}")
     if outcome.status == "interrupted":
@@ -114,9 +115,35 @@ def present(outcome: Outcome, plan: Plan, manner: Manner) -> None:
     if result is not None and not manner.quiet:
         from aifbench.report import terminal
 
-        terminal.render(result, plan, console())
+        terminal.render(_without_told(result, outcome), plan, console())
     sys.stderr.flush()
     click.echo(folder.report if folder.report.is_file() else folder.path)
+
+
+def failures_text(failures: Iterable[Failure]) -> list[str]:
+    """One text per failure; trials that failed for one reason, such as a service that is gone, share theirs."""
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        family, _, name = failure.what.partition(" ")
+        alone = "" if family == "trial" else name
+        by_reason.setdefault((f"{family} {alone}".strip(), failure.reason), []).append(name)
+    return [f"{_named(what, names)} failed: {reason}" for (what, reason), names in by_reason.items()]
+
+
+def _named(what: str, names: list[str]) -> str:
+    if what != "trial":
+        return what
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{'trials' if len(names) > 1 else 'trial'} {', '.join(names[:_NAMED])}{more}"
+
+
+_NAMED = 3
+
+
+def _without_told(result: RunResult, outcome: Outcome) -> RunResult:
+    """The result without the problems that stderr has got already."""
+    told = {f"{failure.what} failed: {failure.reason}" for failure in outcome.failures} | set(outcome.problems)
+    return replace(result, problems=tuple(problem for problem in result.problems if problem not in told))
 
 
 _MEANING = {

@@ -45,9 +45,9 @@ def logs(
 
     Without a part, the story of the run is told from its journal, with the time of day in UTC.
     """
-    from aifbench.store.find import find_run, runs_root
+    from aifbench.cli.find import run_to_look_at
 
-    folder = find_run(runs_root(runs), reference)
+    folder = run_to_look_at(reference, runs)
     parts = [(folder.services, service), (folder.control("x").parent, trial)]
     parts.append((folder.preparation("x").parent, preparation))
     chosen = [(above, name) for above, name in parts if name]

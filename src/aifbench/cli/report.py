@@ -41,17 +41,17 @@ def report(reference: str, formats: tuple[str, ...], out: str | None, runs: Path
 
     Prints the path of each file that was written.
     """
+    from aifbench.cli.find import run_to_look_at
     from aifbench.cli.results import read_result, write_reports
     from aifbench.report.formats import REPORTS, render
     from aifbench.store.files import read_text, write_atomic
-    from aifbench.store.find import find_run, runs_root
 
     names = REPORTS.names() if "all" in formats else list(dict.fromkeys(formats))
     for name in names:
         REPORTS.load(name)
     if out is not None and len(names) != 1:
         raise UsageError(f"--out takes one format, got {', '.join(names)}")
-    folder = find_run(runs_root(runs), reference)
+    folder = run_to_look_at(reference, runs)
     result, plan = read_result(folder), folder.read_plan()
     if out is None:
         for written in write_reports(folder, result, plan, names):

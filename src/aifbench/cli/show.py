@@ -19,12 +19,12 @@ from aifbench.cli.screen import console, json_option
 @json_option
 def show(reference: str, runs: Path | None, as_json: bool) -> None:
     """Show the tables of a run: a table per family, what is not valid and why, SLOs."""
+    from aifbench.cli.find import run_to_look_at
     from aifbench.cli.results import read_result
     from aifbench.report import terminal
     from aifbench.store.files import read_text
-    from aifbench.store.find import find_run, runs_root
 
-    folder = find_run(runs_root(runs), reference)
+    folder = run_to_look_at(reference, runs)
     result = read_result(folder)
     if as_json:
         click.echo(read_text(folder.result), nl=False)

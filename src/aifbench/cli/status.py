@@ -23,10 +23,10 @@ from aifbench.store.folder import RunFolder
 @json_option
 def status(reference: str, runs: Path | None, as_json: bool) -> None:
     """Say how far a run is: trials done, the one under way, services, problems."""
-    from aifbench.store.find import find_run, runs_root
+    from aifbench.cli.find import run_to_look_at
     from aifbench.store.summary import read_summary
 
-    folder = find_run(runs_root(runs), reference)
+    folder = run_to_look_at(reference, runs)
     summary = read_summary(folder)
     state = fold(folder.read_journal().events)
     holder = folder.holder()

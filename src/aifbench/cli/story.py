@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aifbench.runner.state import reason_of
 from aifbench.store.journal import Event
 from aifbench.units import format_duration
 
@@ -18,7 +19,7 @@ def line(event: Event) -> str:
         return ""
     seconds = data.get("seconds", data.get("ready_s", data.get("wall_s")))
     took = f" after {format_duration(float(seconds))}" if isinstance(seconds, int | float) else ""
-    words = str(data.get("reason") or "").splitlines()
+    words = reason_of(f"{family} {name}", event).splitlines()
     reason = f": {words[0]}" if words and what not in ("started", "ready") else ""
     return f"{family} {name} {text}{took}{reason}".replace("  ", " ")
 
@@ -34,7 +35,7 @@ _WORDS = {
     "service-kept": "kept up",
     "service-stopped": "stopped",
     "service-failed": "failed",
-    "service-died": "died",
+    "service-died": "is gone",
     "preparation-started": "started",
     "preparation-finished": "finished",
     "preparation-failed": "failed",

@@ -1,7 +1,7 @@
 """One preparation in a process of its own: `python -m aifbench.load.prepare JOBFILE [prepare|check|cleanup]`.
 
 Loading data is not part of any measured window; what it cost is reported apart. The result is prepared.json beside
-the job file; that of a check after the load is checked.json.
+the job file (failed.json when it failed); that of a check after the load is checked.json.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 
 from aifbench.clock import NS_PER_S, monotonic_ns
-from aifbench.errors import AifbenchError
+from aifbench.errors import AifbenchError, to_record
 from aifbench.load.job import PrepareJob
 from aifbench.load.worker import put_json
 from aifbench.model.codec import from_data
 from aifbench.workloads.base import WORKLOADS, PrepareContext
+
+FAILED = "failed.json"
+"""The error that ended it, beside the job file."""
 
 
 def say(text: str) -> None:
@@ -48,7 +51,11 @@ def main(argv: list[str]) -> int:
                 workload.cleanup(context, prepared)
     except AifbenchError as error:
         say(str(error))
+        put_json(folder / FAILED, to_record(error))
         return int(error.exit_code)
+    except Exception as error:  # what a client library raises must reach the user in one line, too
+        put_json(folder / FAILED, to_record(AifbenchError(f"{type(error).__name__}: {error}")))
+        raise
     return 0
 
 

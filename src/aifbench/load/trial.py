@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aifbench.clock import NS_PER_S, SYSTEM, Clock
-from aifbench.errors import LoadError
+from aifbench.errors import LoadError, from_record
 from aifbench.executors.base import Executor, last_lines
 from aifbench.load.job import ControlFolder, TrialJob
 from aifbench.load.progress import Progress, total
@@ -144,8 +144,7 @@ class _Watch:
     def _raise_unready(self, index: int, how: str) -> None:
         report = self._report(index)
         if report is not None and report.get("error"):
-            message, _, rest = str(report["error"]).partition("\n")
-            raise LoadError(message, where=self._job.trial, quoted=[line for line in rest.splitlines() if line])
+            raise from_record(report["parts"], self._job.trial)
         raise LoadError(
             f"worker {index} ended before the load began ({how})",
             where=self._job.trial,
@@ -210,7 +209,7 @@ class _Watch:
                 kept = self._salvage(index)
                 self._problems.append(f"worker {index} left no report ({status.describe()}); {kept}. {words}".rstrip())
             elif report.get("error"):
-                self._problems.append(f"worker {index}: {report['error']}")
+                self._problems.append(f"worker {index}: {str(report['error']).splitlines()[0]}")
             else:
                 reports.append(report)
         return TrialOutcome(tuple(reports), tuple(self._problems), self._stopped)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from aifbench.clock import NS_PER_S, anchor, monotonic_ns, process_time_ns, sleep_s
-from aifbench.errors import AifbenchError, LoadError
+from aifbench.errors import AifbenchError, LoadError, to_record
+from aifbench.load import run_queue
 from aifbench.load.arrival.base import ARRIVALS
 from aifbench.load.blocking import BlockingEngine
 from aifbench.load.job import ControlFolder, TrialJob
@@ -225,7 +226,8 @@ def main(argv: list[str]) -> int:
         report = Worker(job, index).salvage() if argv[2:] == ["salvage"] else run(job, index)
     except AifbenchError as error:
         sys.stderr.write(f"{error}\n")
-        put_json(control.report(index), {"worker": index, "error": str(error), "exit_code": int(error.exit_code)})
+        told = {"error": str(error), "parts": to_record(error), "exit_code": int(error.exit_code)}
+        put_json(control.report(index), {"worker": index, **told})
         return int(error.exit_code)
     if report is not None:
         put_json(control.report(index), report)

@@ -54,7 +54,8 @@ _STOPS = (("overload", "overload"), ("errors", "too-many-errors"))
 
 def workers(planned: int, reports: Sequence[Mapping[str, Any]]) -> Finding:
     """Every planned worker reported, and none reported an error."""
-    failed = [f"worker {report.get('worker')}: {report['error']}" for report in reports if report.get("error")]
+    errors = {report.get("worker"): str(report["error"]).splitlines()[0] for report in reports if report.get("error")}
+    failed = [f"worker {worker}: {error}" for worker, error in errors.items()]
     present = {report.get("worker") for report in reports}
     missing = [str(index) for index in range(planned) if index not in present]
     if failed:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aifbench.clock import NS_PER_S
-from aifbench.errors import AifbenchError, ExitCode, StoreError
+from aifbench.errors import AifbenchError, ExitCode, ServiceError, StoreError
 from aifbench.executors.base import last_lines
 from aifbench.model.codec import to_data
 from aifbench.model.plan import PlannedService
@@ -15,6 +15,7 @@ from aifbench.runner.context import RunContext
 from aifbench.runner.interrupts import BrokenOff
 from aifbench.runner.recording import RecordingExecutor
 from aifbench.runner.steps import ServiceUp
+from aifbench.services.symptoms import explain
 from aifbench.store.files import guarded
 
 _LOOK_EVERY_NS = NS_PER_S // 2
@@ -101,15 +102,17 @@ class StageServices:
         status = executor.status([up.handle])[0]
         if not status.ended:
             return None
-        return self._note_death(name, f"service {name} died ({status.describe()})", last_lines(executor, up.handle, 5))
+        return self._note_death(name, f"died ({status.describe()})", last_lines(executor, up.handle, 5))
 
-    def _note_death(self, name: str, reason: str, lines: list[str]) -> tuple[str, int]:
-        self._gone[name] = (reason, int(ExitCode.SERVICE))
+    def _note_death(self, name: str, how: str, lines: list[str]) -> tuple[str, int]:
+        where = f"service {name}"
+        hint = "; ".join(filter(None, (explain(lines), f"full log: {self._run.folder.service(name) / 'err'}")))
+        self._gone[name] = (f"{where} {how}", int(ExitCode.SERVICE))
         self._run.recorder.record(
             "service-died",
             service=name,
             stage=self._stage,
-            reason="\n".join([reason, *(f"  | {line}" for line in lines)]),
+            reason=str(ServiceError(how, where=where, quoted=lines, hint=hint)),
             code=int(ExitCode.SERVICE),
         )
         return self._gone[name]

@@ -153,7 +153,7 @@ def _trial(state: RunState, event: Event) -> RunState:
     elif event.kind == "trial-finished":
         now = replace(before, status="finished")
     elif event.kind == "trial-failed":
-        now = replace(before, status="failed", reason=str(event.data.get("reason", "")))
+        now = replace(before, status="failed", reason=reason_of(f"trial {name}", event))
         state = _fail(state, f"trial {name}", event)
     elif event.kind == "trial-interrupted":
         now = replace(before, status="interrupted", reason="interrupted")
@@ -178,8 +178,16 @@ def _problem(state: RunState, event: Event) -> RunState:
     return replace(state, problems=(*state.problems, str(event.data.get("text", ""))))
 
 
+def reason_of(what: str, event: Event) -> str:
+    """Why `what` (`service llm`) failed, without its own name before it."""
+    text = str(event.data.get("reason") or "")
+    for name in (what, what.partition(" ")[2]):
+        text = text.removeprefix(f"{name}: ")
+    return text
+
+
 def _fail(state: RunState, what: str, event: Event) -> RunState:
-    failure = Failure(what, str(event.data.get("reason", "")), int(event.data.get("code", 1)))
+    failure = Failure(what, reason_of(what, event), int(event.data.get("code", 1)))
     return replace(state, failures=(*state.failures, failure))
 
 

@@ -19,9 +19,10 @@ from aifbench.deploy.deployed import Deployed
 from aifbench.deploy.down import down
 from aifbench.deploy.kept import KeptServices
 from aifbench.deploy.up import Start, up
-from aifbench.errors import AifbenchError, ExitCode, LoadError, ServiceError, StoreError
+from aifbench.errors import AifbenchError, ExitCode, LoadError, ServiceError, StoreError, from_record
 from aifbench.executors.base import Executor, last_lines
 from aifbench.load.job import PrepareJob, TrialJob
+from aifbench.load.prepare import FAILED
 from aifbench.load.trial import TrialControl, TrialOutcome, run_trial
 from aifbench.model.codec import to_json
 from aifbench.model.plan import Plan, PlannedService, Preparation
@@ -95,8 +96,10 @@ class Steps(Protocol):
 def run_preparation(
     job: PrepareJob, action: str, executor: Executor, secrets: Sequence[str], watch: Watch, clock: Clock
 ) -> None:
-    """`python -m aifbench.load.prepare` until its end; raises LoadError with its last words, or ServiceError."""
+    """`python -m aifbench.load.prepare` until its end; raises the error that it ended with, or ServiceError."""
     folder = make_folder(Path(job.folder))
+    failed = folder / FAILED
+    failed.unlink(missing_ok=True)
     write_atomic(folder / "job.json", to_json(job))
     spec = ProcessSpec(
         name=f"{action}-{job.preparation}",
@@ -116,10 +119,16 @@ def run_preparation(
     finally:
         executor.stop([handle])
     if status.exit_code != 0:
-        reason = watch()
-        raise (ServiceError if reason else LoadError)(
-            reason or f"ended with {status.describe()}",
-            where=f"preparation {job.preparation}",
+        where = f"preparation {job.preparation}"
+        if reason := watch():
+            raise ServiceError(reason, where=where, quoted=last_lines(executor, handle))
+        if failed.is_file():
+            error = from_record(read_json(failed), where)
+            error.hint = "; ".join(part for part in (error.hint, f"full log: {folder / 'err'}") if part)
+            raise error
+        raise LoadError(
+            f"ended with {status.describe()}",
+            where=where,
             quoted=last_lines(executor, handle),
             hint=f"full log: {folder / 'err'}",
         )
