@@ -20,7 +20,6 @@ from typing import Any
 
 from aifbench.clock import NS_PER_S, anchor, monotonic_ns, process_time_ns, sleep_s
 from aifbench.errors import AifbenchError, LoadError, to_record
-from aifbench.load import run_queue
 from aifbench.load.arrival.base import ARRIVALS
 from aifbench.load.blocking import BlockingEngine
 from aifbench.load.job import ControlFolder, TrialJob
