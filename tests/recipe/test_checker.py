@@ -22,6 +22,40 @@ def test_the_name_is_the_files_when_it_is_left_out(tmp_path: Path) -> None:
     assert checked(tmp_path, GOOD.replace("name: good\n", "")).name == "r"
 
 
+def test_a_wrong_kind_of_workload_hides_no_other_mistake_of_it(tmp_path: Path) -> None:
+    lines = (
+        "uses: asks",
+        "target: lm",
+        "tokens: 16",
+        "load: {rate_per_s: -2, duraton: 5s, think_time: 1s}",
+        'slo: ["ttft"]',
+        "trials: 0",
+    )
+    found = [
+        one.partition(";")[0]
+        for one in wrong(tmp_path, GOOD[: GOOD.index("    uses: ask")] + "".join(f"    {line}\n" for line in lines))
+    ]
+    assert found == [
+        "7:11 workloads.chat.uses: unknown workload 'asks'",
+        "8:13 workloads.chat.target: unknown service 'lm'",
+        "10:24 workloads.chat.load.rate_per_s: got -2, expected more than 0",
+        "10:28 workloads.chat.load.duraton: unknown key 'duraton'",
+        "10:41 workloads.chat.load.think_time: think_time belongs to a closed loop, but the arrival is poisson",
+        "11:11 workloads.chat.slo.0: 'ttft' is no objective",
+        "12:13 workloads.chat.trials: got 0, expected at least 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    "load", ["", "    load: {duration: 5s}\n", "    load: {arrival: constant}\n", "    load: {arrival: closed}\n"]
+)
+def test_an_unknown_kind_of_workload_may_have_a_load_of_its_own(tmp_path: Path, load: str) -> None:
+    text = "workloads:\n  chat:\n    uses: asks\n    bytes: [1, 2]\n" + load
+    assert [one.partition(";")[0] for one in wrong(tmp_path, text)] == [
+        "3:11 workloads.chat.uses: unknown workload 'asks'"
+    ]
+
+
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = """\
 nam: x

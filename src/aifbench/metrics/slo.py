@@ -64,13 +64,7 @@ def known_metrics(family: str) -> list[str]:
 
 def parse_slo(expression: str, family: str) -> Slo:
     """Raises RecipeError with one problem (without a place) that says what would be right."""
-    match = _FORM.fullmatch(expression)
-    if match is None:
-        raise _mistake(f"{expression!r} is not an objective", _EXAMPLE)
-    name, limit = match["name"], match["limit"]
-    comparison = {"≤": "<=", "≥": ">="}.get(match["comparison"], match["comparison"])
-    if comparison not in _COMPARE:
-        raise _mistake(f"{expression!r}: unknown comparison {comparison!r}; known: <, <=, >, >=", _EXAMPLE)
+    name, comparison, limit = parse_form(expression)
     row = declaration(name, family)
     known = declared(family)
     operation, plain = split_name(name, known)
@@ -89,6 +83,17 @@ def parse_slo(expression: str, family: str) -> Slo:
     except ValueError as error:
         raise _mistake(f"{expression!r}: limit of {name}: {error}", "") from error
     return Slo(expression.strip(), plain, operation, comparison, value, row.unit)
+
+
+def parse_form(expression: str) -> tuple[str, str, str]:
+    """Metric, comparison and limit as written, whatever the family. Raises RecipeError like `parse_slo`."""
+    match = _FORM.fullmatch(expression)
+    if match is None:
+        raise _mistake(f"{expression!r} is not an objective", _EXAMPLE)
+    comparison = {"≤": "<=", "≥": ">="}.get(match["comparison"], match["comparison"])
+    if comparison not in _COMPARE:
+        raise _mistake(f"{expression!r}: unknown comparison {comparison!r}; known: <, <=, >, >=", _EXAMPLE)
+    return match["name"], comparison, match["limit"]
 
 
 def parse_limit(text: str, unit: str) -> float:

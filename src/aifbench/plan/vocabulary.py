@@ -19,10 +19,14 @@ def vocabulary() -> Vocabulary:
 
 
 def slo_mistake(expression: str, family: str) -> Problem | None:
-    from aifbench.metrics.slo import parse_slo
+    """Without a family only the form is checked."""
+    from aifbench.metrics.slo import parse_form, parse_slo
 
     try:
-        parse_slo(expression, family)
+        if family:
+            parse_slo(expression, family)
+        else:
+            parse_form(expression)
     except RecipeError as error:
         return error.problems[0]
     return None

@@ -13,11 +13,11 @@ from aifbench.model.options import SECRET, Options
 from aifbench.recipe.document import Document, Path, dotted, without_nothing
 from aifbench.recipe.explain import Mistake, key_names, mistakes, shown
 from aifbench.recipe.keys import LoadKeys, RecipeKeys, ServiceKeys, WorkloadKeys
-from aifbench.recipe.load_section import LIST_IN_LIST, arrival_of, resolve, with_defaults
+from aifbench.recipe.load_section import LIST_IN_LIST, arrival_of, certain, resolve, with_defaults
 from aifbench.recipe.resolved import Recipe, ServiceEntry, WorkloadEntry
 from aifbench.recipe.sweep import Axis, list_axes, nested_lists
 from aifbench.recipe.variation import first_values, vary
-from aifbench.recipe.vocabulary import ServiceKind, Vocabulary, WorkloadKind, fits, offered
+from aifbench.recipe.vocabulary import ServiceKind, UnknownWorkload, Vocabulary, WorkloadKind, fits, offered
 from aifbench.registry import unknown
 
 MAX_VALUES = 10_000
@@ -201,8 +201,9 @@ class _Checker:
         common_raw = {key: raw[key] for key in _COMMON["workloads"] if key in raw}
         common: WorkloadKeys | None = self.model(WorkloadKeys, common_raw, above)
         kind = self.kind(self.vocabulary.workload, self.vocabulary.workloads.names(), "workload", raw, above)
-        if kind is None:
-            return None
+        known = kind is not None
+        if kind is None:  # what does not depend on the kind is still checked: all mistakes at once
+            kind = UnknownWorkload
         own = {key: value for key, value in raw.items() if key not in _COMMON["workloads"]}
         load = raw.get("load", {})
         if not isinstance(load, dict):
@@ -213,8 +214,8 @@ class _Checker:
         folder = self.document.folder
         self.varied(own, all_axes, above, lambda one: workload_mistakes(kind, one, self.vocabulary, folder))
         targets, address = self.target(name, raw.get("target"), kind)
-        self.slo(above, common, kind)
-        if common is None:
+        self.slo(above, raw.get("slo"), kind)
+        if common is None or not known:
             return None
         trials = common.trials or self.data.get("trials", RecipeKeys.model_fields["trials"].default)
         return WorkloadEntry(name, common.uses, targets, own, tuple(common.slo), trials, tuple(all_axes), address)
@@ -248,8 +249,10 @@ class _Checker:
                 found.append(self.vocabulary.shape_keys(kind))  # noqa: PERF401 - the condition reads better so
         return found
 
-    def slo(self, above: Path, common: WorkloadKeys | None, kind: WorkloadKind) -> None:
-        for index, expression in enumerate(common.slo if common is not None else ()):
+    def slo(self, above: Path, raw: Any, kind: WorkloadKind) -> None:
+        for index, expression in enumerate(raw if isinstance(raw, list) else ()):
+            if not isinstance(expression, str):
+                continue  # WorkloadKeys says so
             problem = self.vocabulary.slo_mistake(expression, kind.family)
             if problem is not None:
                 self.wrong((*above, "slo", index), problem.message, hint=problem.hint)
@@ -338,7 +341,7 @@ def workload_mistakes(kind: WorkloadKind, raw: Mapping[str, Any], vocabulary: Vo
     load = raw["load"]
     if not isinstance(load, Mapping):
         return found
-    _, wrong = resolve(load, vocabulary, folder)
+    wrong = resolve(load, vocabulary, folder)[1] if kind.family else certain(load, vocabulary)
     return [*found, *(Mistake(("load", *one.path), one.message, one.at_key, one.hint) for one in wrong)]
 
 

@@ -28,6 +28,7 @@ _CLOSED_KEYS = ("concurrency", "think_time", "think_distribution", "think_cv", "
 _OPEN_KEYS = ("rate_per_s", "max_in_flight", "when_full")
 _WARMUP_ALWAYS_FINE_S = 60.0
 _WARMUP_TIMES_DURATION = 10
+_NEEDS_RATE = "needs rate_per_s"
 
 
 def with_defaults(user: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,6 +92,24 @@ def resolve(load: Mapping[str, Any], vocabulary: Vocabulary, folder: str = "") -
             return None, wrong
         plain = {"parts": parts}
     return _completed(_made(keys, kind, plain), load, vocabulary, folder)
+
+
+def certain(load: Mapping[str, Any], vocabulary: Vocabulary) -> list[Mistake]:
+    """What is wrong with the keys of a load that some unknown default would complete: nothing can be missing."""
+    own = {key: value for key, value in load.items() if key in _OWN_KEYS}
+    keys, found = _validated(LoadKeys, own)
+    kind = arrival_of(load)
+    if kind is not None and kind not in vocabulary.arrival_names:
+        message = unknown("arrival process", kind, vocabulary.arrival_names)
+        return [*found, Mistake(("arrival",), message)]
+    kinds = [kind] if kind is not None else sorted(vocabulary.arrival_names)
+    known = {*_OWN_KEYS, *(key for one in kinds for key in key_names(vocabulary.shape_keys(one)))}
+    found += [Mistake((key,), unknown("key", key, known), at_key=True) for key in load if key not in known]
+    if kind is not None:
+        needs_rate = vocabulary.needs_rate(kind)
+        clashes = _contradictions({"concurrency": 1, **load} if kind == CLOSED else load, kind, needs_rate=needs_rate)
+        found += [one for one in clashes if not one.message.endswith(_NEEDS_RATE)]
+    return [*found, *_impossible(keys)] if isinstance(keys, LoadKeys) else found
 
 
 def _completed(
@@ -237,7 +256,7 @@ def _contradictions(load: Mapping[str, Any], kind: str | None, *, needs_rate: bo
     else:
         if needs_rate and "rate_per_s" not in load:
             hint = "such as rate_per_s: 10"
-            yield Mistake(("arrival",), f"the arrival process {kind} needs rate_per_s", at_key=True, hint=hint)
+            yield Mistake(("arrival",), f"the arrival process {kind} {_NEEDS_RATE}", at_key=True, hint=hint)
         if not needs_rate and "rate_per_s" in load:
             message = f"the arrival process {kind} has rates of its own"
             yield Mistake(("rate_per_s",), message, at_key=True, hint="leave rate_per_s out")

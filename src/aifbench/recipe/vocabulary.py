@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
+from pydantic import ConfigDict
+
 from aifbench.errors import Problem
 from aifbench.model.options import Options
 
@@ -49,6 +51,23 @@ class WorkloadKind(Protocol):
     default_load: Mapping[str, Any]
 
 
+class AnyOptions(Options):
+    """Takes every key: what stands in for keys that cannot be known."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class UnknownWorkload:
+    """Stands in for a kind of workload that is not there, so that the keys which all kinds share are still checked."""
+
+    recipe_keys: type[Options] = AnyOptions
+    summary = ""
+    family = ""
+    targets: tuple[str, ...] = ()
+    prepared_by: tuple[str, ...] = ()
+    default_load: Mapping[str, Any] = {}
+
+
 def _no_complaint(_expression: str, _family: str) -> Problem | None:
     return None
 
@@ -56,6 +75,8 @@ def _no_complaint(_expression: str, _family: str) -> Problem | None:
 @dataclass(frozen=True)
 class Vocabulary:
     """`slo_mistake(expression, family)` says what is wrong with an SLO expression, or returns None.
+
+    The family is empty when nobody knows it: then only the form can be wrong.
 
     `estimate_bytes(workload name, options)` says how much disk the prepared data takes.
     """
