@@ -31,6 +31,14 @@ def test_a_site_file_counts_from_the_recipes_folder(tmp_path: Path) -> None:
     assert recipe.site.load("./lab.yaml", recipe_file=str(tmp_path / "r.yaml")).name == "lab"
 
 
+def test_options_that_no_executor_reads_are_a_mistake(tmp_path: Path) -> None:
+    path = write(tmp_path, "options: {partition: gpu}\n")
+    with pytest.raises(
+        RecipeError, match=r"lab.yaml:1:11: options.partition: the executor local has no keys of its own"
+    ):
+        recipe.site.load(path, executors=["local", "fake"])
+
+
 def test_an_unknown_site_comes_with_the_known_ones() -> None:
     with pytest.raises(RecipeError, match=r"unknown site 'locl'; did you mean 'local'\?"):
         recipe.site.load("locl")

@@ -131,7 +131,7 @@ class SiteKeys(Options):
     executor: str = Field(
         "local", description="What starts processes there: a name that `aifbench executor list` shows."
     )
-    options: dict[str, Any] = Field({}, description="The executor's own keys.")
+    options: dict[str, Any] = Field({}, description="The executor's own keys. `local` has none.")
     env: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]] = Field(
         [], description="Names of environment variables that processes may see beside the usual few."
     )

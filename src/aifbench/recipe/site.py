@@ -73,6 +73,10 @@ def check(document: Document, executors: Sequence[str] = ()) -> Site:
     executor = raw.get("executor", LOCAL)
     if executors and isinstance(executor, str) and executor not in executors:
         problems.append(document.problem(("executor",), unknown("executor", executor, executors)))
+    elif executors and isinstance(executor, str) and isinstance(raw.get("options"), Mapping):
+        for key in raw["options"]:
+            text = f"the executor {executor} has no keys of its own, so it would not see {key!r}"
+            problems.append(document.problem(("options", key), text, hint="take it out", at_key=True))
     if problems or keys is None:
         raise RecipeError(sorted(problems, key=lambda one: (one.line, one.column)))
     stem = PurePath(document.file).stem
