@@ -72,6 +72,19 @@ def test_check_finds_values_that_only_do_not_go_together(capsys: pytest.CaptureF
     assert f"{recipe}:3:3: workloads.disk: file_size 12288 is not a multiple of block_size 8192" in answer.err
 
 
+def test_paths_count_from_where_the_command_is_typed_wherever_the_recipe_lies(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "disk.yaml").write_text(
+        "services: {dir: {uses: directory, path: scratch/here}}\nworkloads:\n  disk:\n    uses: file\n    target: dir\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    plan = json.loads(call(capsys, "plan", "recipes/disk.yaml", "--json").out)
+    text = json.dumps(plan)
+    assert f'"path": "{tmp_path}/scratch/here"' in text
+
+
 def test_a_missing_file_offers_the_examples(capsys: pytest.CaptureFixture[str]) -> None:
     answer = call(capsys, "run", "quickstat")
     assert answer.code == 3

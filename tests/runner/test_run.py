@@ -11,6 +11,7 @@ import pytest
 from aifbench.errors import ExitCode, StoreError
 from aifbench.executors.fake import Behaviour, FakeExecutor, FakeMachine
 from aifbench.model.result import RunResult
+from aifbench.runner.detach import own_folders
 from aifbench.runner.outcome import Outcome
 from aifbench.runner.recorder import Tick
 from aifbench.runner.run import resume, start
@@ -198,6 +199,14 @@ def test_services_that_are_to_be_kept_stay_up_and_only_those(tmp_path: Path) -> 
     assert [process.spec.name for process in machine.running()] == ["service1"]
     assert len(data(outcome.folder, "service-kept")) == 1
     assert fold(outcome.folder.read_journal().events).left_running() == {}
+
+
+def test_a_detached_controller_means_the_same_folders_although_it_works_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = own_folders({"AIFBENCH_HOME": "home", "AIFBENCH_RUNS": "/runs", "HOME": "x"})
+    assert made == {"AIFBENCH_HOME": f"{tmp_path}/home", "AIFBENCH_RUNS": "/runs"}
 
 
 def test_a_finished_run_is_not_done_again(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,9 +80,10 @@ def up(uses: str, name: str | None, settings: tuple[str, ...], ready_timeout: st
 
 
 def _service(uses: str, name: str, settings: Sequence[str]) -> tuple[Service, Mapping[str, Any]]:
-    """The service with its options as given. Raises UnknownName, or RecipeError with every mistake."""
+    """The service with its options, paths absolute. Raises UnknownName, or RecipeError with every mistake."""
     from pydantic import ValidationError
 
+    from aifbench.model.paths import counted_from
     from aifbench.recipe.document import Document, Node, Place
     from aifbench.recipe.explain import mistakes
     from aifbench.recipe.loading import override
@@ -94,7 +96,8 @@ def _service(uses: str, name: str, settings: Sequence[str]) -> tuple[Service, Ma
     document = Document("--set", root)
     raw = dict(document.data)
     try:
-        return kind(name, kind.recipe_keys.model_validate(raw)), raw
+        options = kind.recipe_keys.model_validate(raw, context=counted_from(str(Path.cwd())))
+        return kind(name, options), options.model_dump(mode="json", by_alias=True, exclude_unset=True)
     except ValidationError as error:
         found = mistakes(error, raw, kind.recipe_keys)
         problems = [document.problem(one.path, one.message, hint=one.hint, at_key=one.at_key) for one in found]

@@ -69,7 +69,7 @@ def plan_checked(recipe: Recipe, site_given: str | None) -> Planned:
     else:
         place = document.place(("site",))
         where = site.load(recipe.site, recipe_file=document.file, executors=known, place=place)
-    plan = make(recipe, where, vocabulary())
+    plan = make(recipe, where, vocabulary(), str(Path.cwd()))
     return Planned(plan, to_text(document), _site_text(where), where)
 
 

@@ -32,7 +32,9 @@ def entries(recipe: Recipe, workload: WorkloadEntry) -> list[ServiceEntry]:
     return [entry for name, entry in recipe.services.items() if name in workload.targets]
 
 
-def deployments(services: Sequence[ServiceEntry], site: Site, vocabulary: Vocabulary) -> Iterator[Deployment]:
+def deployments(
+    services: Sequence[ServiceEntry], site: Site, vocabulary: Vocabulary, here: str = ""
+) -> Iterator[Deployment]:
     """One for each combination of the services' variants; the first service's variants change slowest.
 
     A service with variants is named `<name>.<variant>`, counted from 1 over its own combinations.
@@ -50,15 +52,17 @@ def deployments(services: Sequence[ServiceEntry], site: Site, vocabulary: Vocabu
             several = len(numbers[entry.name]) > 1
             name = f"{entry.name}.{numbers[entry.name][own]}" if several else entry.name
             if (name, own) not in made:
-                made[name, own] = _planned(entry, name, own, site, vocabulary)
+                made[name, own] = _planned(entry, name, own, site, vocabulary, here)
             by_name[entry.name] = made[name, own]
             different |= varied(entry.axes, own, f"services.{entry.name}.")
         yield Deployment(by_name, different)
 
 
-def _planned(entry: ServiceEntry, name: str, indices: Indices, site: Site, vocabulary: Vocabulary) -> PlannedService:
+def _planned(
+    entry: ServiceEntry, name: str, indices: Indices, site: Site, vocabulary: Vocabulary, here: str
+) -> PlannedService:
     kind = vocabulary.service(entry.uses)
-    options = options_of(kind.recipe_keys, chosen(entry.options, entry.axes, indices))
+    options = options_of(kind.recipe_keys, chosen(entry.options, entry.axes, indices), here)
     return PlannedService(
         name=name,
         uses=entry.uses,

@@ -27,10 +27,13 @@ MAX_TRIALS = 100_000
 _SHOWN_PROBLEMS = 20
 
 
-def make(recipe: Recipe, site: Site, vocabulary: Vocabulary) -> Plan:
-    """The whole plan; raises RecipeError for a sweep above the limits and for values that do not go together."""
+def make(recipe: Recipe, site: Site, vocabulary: Vocabulary, here: str = "") -> Plan:
+    """The whole plan; raises RecipeError for a sweep above the limits and for values that do not go together.
+
+    Relative paths in options count from the folder `here`; they stay relative when it is empty.
+    """
     _refuse_huge(recipe)
-    planner = _Planner(recipe, vocabulary)
+    planner = _Planner(recipe, vocabulary, here)
     stages = [
         planner.stage(f"stage-{number}", deployment, group)
         for number, (deployment, group) in enumerate(planner.deployed(site), 1)
@@ -70,6 +73,7 @@ def _refuse_huge(recipe: Recipe) -> None:
 class _Planner:
     recipe: Recipe
     vocabulary: Vocabulary
+    here: str = ""
     data_bytes: int = 0
     trials: dict[str, int] = field(default_factory=dict)  # per point
     seeds: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -83,13 +87,13 @@ class _Planner:
         grouped = groupby(self.recipe.workloads.values(), key=lambda one: frozenset(one.targets))
         for _, members in grouped:
             group = list(members)
-            for deployment in deployments(entries(self.recipe, group[0]), site, self.vocabulary):
+            for deployment in deployments(entries(self.recipe, group[0]), site, self.vocabulary, self.here):
                 yield deployment, group
 
     def resolve(self) -> None:
         problems: list[Problem] = []
         for name, workload in self.recipe.workloads.items():
-            settings = Settings(workload, self.recipe.document, self.vocabulary)
+            settings = Settings(workload, self.recipe.document, self.vocabulary, self.here)
             self.settings[name] = list(settings.all())
             problems += settings.problems
         if problems:

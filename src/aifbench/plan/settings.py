@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from aifbench.errors import Problem
 from aifbench.model.load import Load
 from aifbench.model.options import Options
+from aifbench.model.paths import counted_from
 from aifbench.recipe.document import Document, Path, dotted
 from aifbench.recipe.explain import Mistake, mistakes
 from aifbench.recipe.load_section import resolve
@@ -51,18 +52,22 @@ def chosen(raw: Mapping[str, Any], axes: Sequence[Axis], indices: Indices) -> di
     return made
 
 
-def options_of(model: type[Options], raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Every option with its default filled in, as plain JSON; raises pydantic.ValidationError."""
-    return model.model_validate(raw).model_dump(mode="json", by_alias=True)
+def options_of(model: type[Options], raw: Mapping[str, Any], here: str = "") -> dict[str, Any]:
+    """Every option with its default filled in, as plain JSON; raises pydantic.ValidationError.
+
+    Relative paths are made absolute from `here`, unless that is empty.
+    """
+    return model.model_validate(raw, context=counted_from(here)).model_dump(mode="json", by_alias=True)
 
 
 class Settings:
     """Resolves settings of one workload; what is wrong with a combination goes to `problems`."""
 
-    def __init__(self, entry: WorkloadEntry, document: Document, vocabulary: Vocabulary) -> None:
+    def __init__(self, entry: WorkloadEntry, document: Document, vocabulary: Vocabulary, here: str = "") -> None:
         self.entry = entry
         self.document = document
         self.vocabulary = vocabulary
+        self.here = here
         self.model = vocabulary.workload(entry.uses).recipe_keys
         self.problems: list[Problem] = []
         self._of_load = [axis.path[0] == "load" for axis in entry.axes]
@@ -84,7 +89,7 @@ class Settings:
             raw = chosen(self.entry.raw, self._option_axes, indices)
             del raw["load"]
             try:
-                self._options[indices] = options_of(self.model, raw)
+                self._options[indices] = options_of(self.model, raw, self.here)
             except ValidationError as error:
                 self._note(mistakes(error, raw, self.model), self._option_axes, indices)
                 self._options[indices] = None

@@ -28,6 +28,14 @@ This page is generated from the program (`make docs`); `aifbench recipe schema` 
 
 `--set workloads.chat.load.rate_per_s=[1,2]` lays a value over the file.
 Included files are read first, in their order; mappings are merged and the later value wins.
+
+## Paths
+
+A relative path in a key of a service or workload counts from the folder in which the command is typed.
+The plan has it absolute, so `--detach`, `resume` and every process mean the same file.
+The program of a command is such a path when it has a slash (`./bench.sh`).
+Its arguments stay as they are: it works in a folder of its own, unless a key names one.
+What belongs to the recipe counts from the recipe's own folder: `include`, a site's file, an arrival process's `file`.
 """
 
 

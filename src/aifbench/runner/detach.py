@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from aifbench.clock import NS_PER_S, SYSTEM, Clock
 from aifbench.errors import ExecutorError
@@ -30,7 +31,8 @@ def detach(folder: RunFolder, argv: Sequence[str], executor: Executor, clock: Cl
         name=f"controller-{folder.id}",
         argv=tuple(argv),
         folder=str(folder.path),
-        pass_env=(*(name for name in _OWN if name in os.environ), *secrets_of(plan)),
+        env=own_folders(os.environ),
+        pass_env=secrets_of(plan),
         out=str(folder.controller_log),
         err=str(folder.controller_log),
         tied=False,
@@ -52,6 +54,11 @@ def detach(folder: RunFolder, argv: Sequence[str], executor: Executor, clock: Cl
             )
         clock.sleep_s(_POLL_S)
     return handle
+
+
+def own_folders(environ: Mapping[str, str]) -> dict[str, str]:
+    """AIFBENCH_HOME and AIFBENCH_RUNS as they are meant here, for a process that works in another folder."""
+    return {name: str(Path(environ[name]).expanduser().absolute()) for name in _OWN if environ.get(name)}
 
 
 def _attempts(folder: RunFolder) -> int:

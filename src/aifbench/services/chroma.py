@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from aifbench.model.options import Options
+from aifbench.model.paths import LocalPath
 from aifbench.model.process import ProcessSpec
 from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services import ask, symptoms
@@ -16,7 +17,7 @@ from aifbench.services.installed import missing_modules, missing_programs, progr
 
 
 class ChromaOptions(Options):
-    data_dir: str = Field("", description="folder of its data; the service's own folder in the run when empty")
+    data_dir: LocalPath = Field("", description="folder of its data; the service's own folder in the run when empty")
 
 
 class Chroma(Service):

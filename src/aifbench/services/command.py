@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from aifbench.model.options import SECRET, Duration, Options, secret_names
+from aifbench.model.paths import Arguments, Attributes, CommandLine
 from aifbench.model.process import ProcessSpec
 from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services import symptoms
@@ -22,7 +23,7 @@ PortName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 
 class CommandOptions(Options):
-    command: str | Annotated[list[str], Field(min_length=1)] = Field(
+    command: CommandLine | Annotated[Arguments, Field(min_length=1)] = Field(
         description="a list of arguments, or a line for /bin/sh; {host}, {folder} and {port.NAME} are replaced"
     )
     env: Mapping[str, str] = Field(
@@ -31,7 +32,7 @@ class CommandOptions(Options):
     ports: list[PortName] = Field(default_factory=list, description="names of the ports that it listens on")
     protocol: ProtocolName = Field("http", description="what its endpoint speaks")
     url: str = Field("", description="address of its endpoint; http://{host}:{port.FIRST} when empty")
-    attributes: Mapping[str, Any] = Field(default_factory=dict, description="what clients need beside the address")
+    attributes: Attributes = Field(default_factory=dict, description="what clients need beside the address")
     ready: Ready | None = Field(None, description="how to ask whether it is ready; its first port when left out")
     version: list[str] = Field(default_factory=list, description="what to record as its version, word by word")
     grace: Duration = Field(10.0, description="time between asking it to end and killing it")

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from aifbench.errors import ServiceError
 from aifbench.model.options import Options
+from aifbench.model.paths import LocalPath
 from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services.base import Service
 
@@ -18,7 +19,7 @@ _MAKE = 'mkdir -p -- "$1" && test -w "$1"'
 
 
 class DirectoryOptions(Options):
-    path: str = Field("", description="the directory; a folder of the run when empty")
+    path: LocalPath = Field("", description="the directory; a folder of the run when empty")
     create: bool = Field(False, description="make `path` when it is not there")
 
 

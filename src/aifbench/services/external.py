@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from aifbench.model.options import SECRET, Options
+from aifbench.model.paths import Attributes
 from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services.base import Service
 from aifbench.services.ready import PROTOCOLS, ProtocolName, Ready, probe_of
@@ -20,7 +21,7 @@ SECRET_WORDS = ("password", "secret", "token", "api_key", "secret_key")
 class ExternalOptions(Options):
     url: Annotated[str, Field(min_length=1)] = Field(description="its address, such as http://10.0.0.7:8000")
     protocol: ProtocolName = Field(description="what it speaks")
-    attributes: Mapping[str, Any] = Field(
+    attributes: Attributes = Field(
         default_factory=dict, description="what clients need beside the address: model, region, password: ${env:NAME}"
     )
     ready: Ready | None = Field(None, description="how to ask whether it is ready")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from aifbench.model.options import Count, Options, Whole
+from aifbench.model.paths import or_name
 from aifbench.model.process import ProcessSpec
 from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services import ask, symptoms
@@ -18,7 +19,7 @@ from aifbench.services.installed import missing_modules, versions
 
 
 class LlamaCppOptions(Options):
-    model: Annotated[str, Field(min_length=1)] = Field(
+    model: Annotated[str, Field(min_length=1), or_name("tiny-random")] = Field(
         "tiny-random", description="`tiny-random` (generated here, no download) or the path of a GGUF file"
     )
     model_name: str = Field("", description="name of the model in the API; the file's name when empty")

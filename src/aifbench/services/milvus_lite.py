@@ -10,6 +10,7 @@ from pydantic import Field
 
 from aifbench.errors import ServiceError
 from aifbench.model.options import Count, Options
+from aifbench.model.paths import LocalPath
 from aifbench.model.process import ProcessSpec
 from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services import symptoms
@@ -18,7 +19,7 @@ from aifbench.services.installed import missing_modules, missing_programs, progr
 
 
 class MilvusLiteOptions(Options):
-    data_dir: str = Field("", description="folder of its data; the service's own folder in the run when empty")
+    data_dir: LocalPath = Field("", description="folder of its data; the service's own folder in the run when empty")
     max_workers: Annotated[Count, Field(le=1024)] = Field(10, description="threads that answer requests")
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aifbench.errors import MissingExtra, ServiceError
 from aifbench.model.options import SECRET, Options
+from aifbench.model.paths import LocalPath
 from aifbench.model.process import ProcessSpec
 from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services import symptoms
@@ -25,7 +26,7 @@ _OURS = ("port", "listen_addresses", "data_directory", "hba_file", "unix_socket_
 
 
 class PostgresOptions(Options):
-    data_dir: str = Field("", description="data directory to serve; made when it is empty or absent")
+    data_dir: LocalPath = Field("", description="data directory to serve; made when it is empty or absent")
     url: str = Field("", description="address of a server that already runs: postgresql://user@host:5432/database")
     user: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)] = Field(
         "postgres", description="superuser of the embedded server"

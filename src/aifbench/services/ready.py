@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from aifbench.model.options import Options
+from aifbench.model.paths import Arguments
 from aifbench.model.service import Probe
 
 
@@ -16,7 +17,7 @@ class Ready(Options):
     http: str = Field("", description="address that must answer, such as http://{host}:{port.http}/health")
     statuses: list[Annotated[int, Field(ge=100, le=599)]] = Field([200], description="HTTP answers that mean ready")
     contains: str = Field("", description="text that the HTTP answer must contain")
-    exec: list[str] = Field(default_factory=list, description="command that must exit with 0")
+    exec: Arguments = Field(default_factory=list, description="command that must exit with 0")
 
     @model_validator(mode="after")
     def _one_question(self) -> Ready:

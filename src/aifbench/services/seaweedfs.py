@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from aifbench.model.options import Bytes, Count, Options
+from aifbench.model.paths import LocalPath
 from aifbench.model.process import ProcessSpec
 from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services import ask, symptoms
@@ -19,7 +20,7 @@ MIB = 1 << 20
 
 
 class SeaweedFSOptions(Options):
-    data_dir: str = Field("", description="folder of its data; the service's own folder in the run when empty")
+    data_dir: LocalPath = Field("", description="folder of its data; the service's own folder in the run when empty")
     volume_size: Annotated[Bytes, Field(ge=8 * MIB, le=30 << 30)] = Field(
         64 * MIB, description="a volume file takes no more objects from this size on; nothing is allocated in advance"
     )

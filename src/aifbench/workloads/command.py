@@ -21,6 +21,7 @@ from aifbench.executors.program import find_program
 from aifbench.load.transport.secret import resolve
 from aifbench.model.operation import OK, TIMEOUT, Operation
 from aifbench.model.options import Options, Sweep, single
+from aifbench.model.paths import CommandLine, LocalPath
 from aifbench.model.service import Target
 from aifbench.workloads.base import BlockingClient, WorkerContext, Workload
 
@@ -28,13 +29,13 @@ PROTOCOLS = ("http", "openai", "s3", "postgres", "chroma", "milvus", "qdrant", "
 
 
 class CommandOptions(Options):
-    command: Sweep[str] = Field(
+    command: Sweep[CommandLine] = Field(
         description="program and arguments in one text; it is split as a shell would, but no shell runs it"
     )
     env: dict[str, str] = Field(
         default_factory=dict, description="further variables; a value may be a reference such as ${env:TOKEN}"
     )
-    folder: str = Field(default="", description="working directory; an empty folder of the worker when not given")
+    folder: LocalPath = Field(default="", description="working directory; an empty folder of the worker when not given")
     name: str = Field(
         default="",
         pattern=r"^[A-Za-z0-9_.-]{0,40}$",

@@ -21,6 +21,7 @@ from aifbench.load.transport.sse import stream_events
 from aifbench.load.transport.trust import trust_of
 from aifbench.model.operation import OK, Operation
 from aifbench.model.options import Bytes, Options, Sweep, single
+from aifbench.model.paths import LocalPath
 from aifbench.workloads.base import Done, Slot, WireClient, WorkerContext, Workload
 
 OURS = ("host", "content-length", "transfer-encoding", "connection")
@@ -38,8 +39,8 @@ class HttpOptions(Options):
         default_factory=dict, description="further headers; secrets as ${env:NAME}, such as Authorization"
     )
     body: str | None = Field(None, description="text to send")
-    body_file: Annotated[str, Field(pattern=r"^/")] | None = Field(
-        None, description="absolute path of a file whose content is sent"
+    body_file: Annotated[LocalPath, Field(min_length=1)] | None = Field(
+        None, description="a file whose content is sent"
     )
     body_size: Sweep[Annotated[Bytes, Field(le=LARGEST_BODY)]] | None = Field(
         None, description="send so many bytes of no meaning"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from aifbench.model.options import Count, Number, Options, Sweep
+from aifbench.model.paths import LocalPath
 from aifbench.workloads.sql.script import parse
 
 BuiltIn = Literal["tpcb", "simple-update", "select-only"]
@@ -47,7 +48,7 @@ class Script(Options):
     )
     weight: Annotated[Number, Field(gt=0, le=1e9)] = Field(default=1.0, description="how often, relative to the others")
     sql: str = Field(default="", description="statements separated by `;`, parameters as `:name`")
-    file: str = Field(default="", description="a file with such statements, instead of sql")
+    file: LocalPath = Field(default="", description="a file with such statements, instead of sql")
     parameters: dict[str, Parameter] = Field(default_factory=dict, description="how each `:name` is drawn")
 
     @model_validator(mode="after")
