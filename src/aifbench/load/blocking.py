@@ -111,7 +111,7 @@ class BlockingEngine:
         load = self._load
         self._t0 = t0_ns
         self._end = t0_ns + round(load.length_s * NS_PER_S)
-        self._starts: list[int] = (self._stripe.starts_ns + t0_ns).tolist()
+        self._starts = self._stripe.starts_at(t0_ns)
         self._go.set()
         warmup_end = t0_ns + round(load.warmup_s * NS_PER_S)
         give_up = self._end + round(load.drain_s * NS_PER_S)

@@ -23,9 +23,13 @@ class Stripe:
 
     worker: int
     workers: int
-    starts_ns: Starts
+    starts_ns: Starts | tuple[()]
     users: tuple[int, ...]
     seed: int = 0
+
+    def starts_at(self, t0_ns: int) -> list[int]:
+        """The intended starts as monotonic nanoseconds."""
+        return [] if isinstance(self.starts_ns, tuple) else (self.starts_ns + t0_ns).tolist()
 
     def seq(self, index: int) -> int:
         """The number over all workers of this worker's operation `index`."""
@@ -40,8 +44,9 @@ def whole(load: Load, seed: int) -> Starts:
 
 def stripe(load: Load, seed: int, worker: int, workers: int) -> Stripe:
     """Worker `worker` of `workers`. The union over all workers is `whole(load, seed)`."""
-    users = tuple(range(worker, load.concurrency or 0, workers)) if load.closed else ()
-    return Stripe(worker, workers, whole(load, seed)[worker::workers], users, seed)
+    if load.closed:  # without numpy, which takes a tenth of a second to import
+        return Stripe(worker, workers, (), tuple(range(worker, load.concurrency or 0, workers)), seed)
+    return Stripe(worker, workers, whole(load, seed)[worker::workers], (), seed)
 
 
 def phase(intended_ns: int, warmup_end_ns: int, end_ns: int) -> str:

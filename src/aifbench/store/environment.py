@@ -6,14 +6,13 @@ never read into it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
 import resource
 import sys
 from collections.abc import Mapping
-from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -66,34 +65,19 @@ def read_environment(
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of all that aifbench requires, with all extras, as far as installed, and of what those need."""
-    return dict(_package_versions())
+    """Versions of all installed distributions, by their normal names (PEP 503).
 
-
-@cache
-def _package_versions() -> tuple[tuple[str, str], ...]:
-    wanted = ["aifbench"]
+    Read off the names of the metadata folders (`name-version.dist-info`, PEP 427): parsing the metadata of a hundred
+    packages would take longer than starting a load.
+    """
     found: dict[str, str] = {}
-    seen: set[str] = set()
-    while wanted:
-        name = _normal(wanted.pop())
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            metadata = distribution(name).metadata  # parsed anew by every property of the distribution: ask once
-        except PackageNotFoundError:
-            continue
-        found[name] = metadata["Version"]
-        for requirement in metadata.get_all("Requires-Dist") or []:
-            if "extra ==" in requirement and (name != "aifbench" or re.search(r"""extra == ['"]test""", requirement)):
-                continue
-            wanted.append(re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0])
-    return tuple(sorted(found.items()))
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            for entry in Path(folder or ".").glob("*.dist-info"):
+                name, dash, version = entry.stem.rpartition("-")
+                if dash:
+                    found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), version)
+    return dict(sorted(found.items()))
 
 
 def cpu_model() -> str | None:
