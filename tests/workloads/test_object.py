@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections import Counter
 from dataclasses import replace
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from aifbench.errors import LoadError
 from aifbench.model.operation import Operation
 from aifbench.model.service import Endpoint, Target
+from aifbench.workloads.object.multipart import abort_all, cut, parts_xml
 from aifbench.workloads.object.options import ObjectOptions
 from aifbench.workloads.object.payload import HEADER_BYTES, Payloads, block_bytes
 from aifbench.workloads.object.prepare import slug
@@ -249,4 +251,119 @@ def test_a_server_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:
 def test_an_operation_without_an_answer_has_neither_first_byte_nor_verdict(tmp_path: Path) -> None:
     facts = {"bucket": "b", "prefix": "p", "seed": 3}
     client: Any = make("object").open_client(worker_context(NOWHERE, facts, tmp_path))
-    assert client.columns([Operation(1, "get", 0)]) == {"ttfb_ns": [None], "verified": [None]}
+    assert client.columns([Operation(1, "get", 0)]) == {"ttfb_ns": [None], "verified": [None], "send_ns": [None]}
+
+
+# multipart
+
+
+@pytest.mark.parametrize(("sizes", "part"), [([10], 3), ([3, 3], 3), ([1, 2, 9, 4], 5), ([7], 7), ([], 4), ([2], 9)])
+def test_a_content_is_cut_into_parts_of_one_size_without_losing_a_byte(sizes: list[int], part: int) -> None:
+    pieces: list[bytes | memoryview] = [bytes([index]) * size for index, size in enumerate(sizes)]
+    parts = [b"".join(buffers) for buffers in cut(pieces, part)]
+    assert b"".join(parts) == b"".join(pieces)
+    assert [len(one) for one in parts[:-1]] == [part] * (len(parts) - 1)
+    assert all(0 < len(one) <= part for one in parts)
+
+
+def test_the_parts_of_an_upload_are_named_in_order() -> None:
+    assert parts_xml({2: '"b"', 1: '"a"'}) == (
+        b'<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>"a"</ETag></Part>'
+        b'<Part><PartNumber>2</PartNumber><ETag>"b"</ETag></Part></CompleteMultipartUpload>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"part_size": "1MiB"}, "greater than or equal"), ({"part_size": "9GiB"}, "less than or equal")],
+)
+def test_parts_that_s3_does_not_take_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        ObjectOptions(**options)
+    assert ObjectOptions(part_size=5 << 20, object_size=5 << 30).part_size == 5 << 20
+
+
+ONLY_PUT = {"get": 0, "put": 1, "stat": 0, "delete": 0}
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_large_objects_are_put_in_parts_and_read_back_whole(at_once: int, s3_server: Running, tmp_path: Path) -> None:
+    size = (12 << 20) + 345
+    workload = make(
+        "object", objects=1, object_size=size, mix=ONLY_PUT, part_size="5MiB", parts_at_once=at_once, verify=1.0
+    )
+    context = prepare_context(s3_server.target, tmp_path, preparation=f"parts{at_once}")
+    facts = workload.prepare(context)
+    client: Any = workload.open_client(worker_context(s3_server.target, facts, tmp_path))
+    ended = pickle.loads(pickle.dumps(drive_wire(client, 3, slots=2)))  # as after a spill
+    columns = client.columns(ended)
+    assert [(o.status, o.note, o.bytes_out, o.bytes_in) for o in ended] == [("ok", "", size, 0)] * 3
+    assert columns["parts"] == [3] * 3
+    for operation, part_ns in zip(ended, columns["part_ns"], strict=True):
+        assert len(part_ns) == 3
+        assert min(part_ns) > 0
+        assert max(part_ns) < operation.end - operation.start
+    assert columns["ttfb_ns"] == columns["send_ns"] == [None] * 3
+    assert client.facts()["connects_in_load"] == 0
+    s3 = S3(s3_server.target.endpoint("s3"), facts["bucket"])
+    asked = client.ask(ended[0].seq, "put")
+    assert client._contents.payloads.fault(asked.key, size, s3.one("GET", asked.key).body()) == ""
+    client.close()
+    workload.cleanup(context, facts)
+
+
+@pytest.mark.live
+def test_an_upload_that_fails_or_is_given_up_leaves_nothing_behind(s3_server: Running, tmp_path: Path) -> None:
+    workload = make("object", objects=1, object_size="11MiB", mix=ONLY_PUT, part_size="5MiB", verify=0.0)
+    context = prepare_context(s3_server.target, tmp_path, preparation="given-up")
+    facts = workload.prepare(context)
+    client: Any = workload.open_client(worker_context(s3_server.target, facts, tmp_path))
+    s3 = S3(s3_server.target.endpoint("s3"), facts["bucket"])
+    prefix = f"{facts['prefix']}/"
+
+    sent = client._s3.request
+
+    def refuse_second(method: str, key: str = "", query: Any = None, body: Any = ()) -> Any:
+        wrong = {**(query or {}), "uploadId": "no-such-upload"} if (query or {}).get("partNumber") == "2" else query
+        return sent(method, key, wrong, body)
+
+    client._s3.request = refuse_second
+    failed = drive_wire(client, 1)[0]
+    client.columns([failed])
+    assert (failed.status, failed.bytes_out) == ("error", 0)
+    assert failed.error.startswith("http-4")
+    assert failed.note.startswith("part: ")
+    assert [step.kind for step in failed.detail.steps] == ["create", "part", "part", "abort"]
+
+    def cut_second(method: str, key: str = "", query: Any = None, body: Any = ()) -> Any:
+        built = sent(method, key, query, body)
+        return built[:-1] if (query or {}).get("partNumber") == "2" else built  # the server waits for the rest
+
+    client._s3.request = cut_second
+    given_up = drive_wire(client, 1, timeout_s=0.5, first=1)[0]
+    assert (given_up.status, given_up.error) == ("timeout", "timeout")
+    client._s3.request = sent
+    client.close()
+    assert abort_all(s3, prefix) == 0
+    s3.one("POST", f"{prefix}left", query={"uploads": ""})
+    assert abort_all(s3, prefix) == 1
+    assert abort_all(s3, prefix) == 0
+    workload.cleanup(context, facts)
+    assert s3.one("HEAD", good=(404,)).status == 404
+
+
+@pytest.mark.live
+def test_the_time_to_send_an_object_is_apart_from_the_answer_to_it(s3_server: Running, tmp_path: Path) -> None:
+    workload = make("object", objects=1, object_size="4MiB", mix=ONLY_PUT)
+    context = prepare_context(s3_server.target, tmp_path, preparation="sent")
+    facts = workload.prepare(context)
+    client: Any = workload.open_client(worker_context(s3_server.target, facts, tmp_path))
+    ended = drive_wire(client, 3)
+    columns = client.columns(ended)
+    client.close()
+    workload.cleanup(context, facts)
+    for operation, send, ttfb in zip(ended, columns["send_ns"], columns["ttfb_ns"], strict=True):
+        assert send > 0
+        assert ttfb > 0
+        assert send + ttfb <= operation.end - operation.start

@@ -43,8 +43,8 @@ class Need:
 def need_of(load: Load, starts: int, users: int, client: Any, workers: int) -> Need:
     """Of a worker that has so many intended starts and users.
 
-    `client` may say `reuses_connections` (True when it does not), `events_per_operation` (1), and that it builds
-    requests ahead by having `build_ahead`.
+    `client` may say `reuses_connections` (True when it does not), `events_per_operation` and `connections_per_slot`
+    (1), and that it builds requests ahead by having `build_ahead`.
     """
     if load.closed:
         declared = most = users
@@ -58,7 +58,8 @@ def need_of(load: Load, starts: int, users: int, client: Any, workers: int) -> N
     events = min(planned, HELD_OPERATIONS) * int(getattr(client, "events_per_operation", 1))
     ahead = min(AHEAD_BYTES, planned * REQUEST_BYTES) if hasattr(client, "build_ahead") else 0
     held = min(events, HELD_BYTES // LEAST_EVENT_BYTES) * BYTES_PER_EVENT + starts * BYTES_PER_START + ahead
-    return Need(declared, most, per_minute, held)
+    each = int(getattr(client, "connections_per_slot", 1))
+    return Need(declared * each, most * each, per_minute, held)
 
 
 def judge(need: Need, limits: Limits, workers: int) -> None:

@@ -1,8 +1,9 @@
 """Object storage: bandwidth in both directions, time to first byte, verified contents.
 
-Columns read: `bytes_in`, `bytes_out` (payload of the operation), `ttfb_ns` (duration), and `verified` (true where the
-content was checked and right, false where it was wrong, null where it was not checked). Where there is no such column
-the clients' facts `verified` and `mismatched` count.
+Columns read: `bytes_in`, `bytes_out` (payload of the operation), `ttfb_ns` and `send_ns` (durations), `part_ns` (list,
+durations of the parts of a multipart upload), and `verified` (true where the content was checked and right, false where
+it was wrong, null where it was not checked). Where there is no such column the clients' facts `verified` and
+`mismatched` count.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from aifbench.metrics.columns import NS_PER_S, Operations
+from aifbench.metrics.declare import spread as declared_spread
 from aifbench.metrics.family import Family
 from aifbench.metrics.rates import bandwidth
 from aifbench.metrics.spread import Values, durations, of_successes
@@ -19,14 +22,26 @@ from aifbench.metrics.view import View
 from aifbench.model.result import Finding, Metric
 
 NOT_CHECKED = "no content was checked"
+NOT_WHOLE = "no object was put in one piece"
+NO_PARTS = "no object was put in parts"
 
 
 class Object(Family):
     def values(self, view: View) -> Sequence[Values]:
         operations = view.operations
         return [
-            durations("ttfb", of_successes(operations, operations.integers("ttfb_ns")), "no first byte was stamped")
+            durations("ttfb", of_successes(operations, operations.integers("ttfb_ns")), "no first byte was stamped"),
+            durations("send_time", of_successes(operations, operations.integers("send_ns")), NOT_WHOLE),
+            self._parts(operations),
         ]
+
+    def _parts(self, operations: Operations) -> Values:
+        lists = operations.lists("part_ns")
+        declared = declared_spread("part_time")
+        if lists is None:
+            return Values(declared, np.zeros(0, np.int64), np.zeros(0, np.int64), NS_PER_S, NO_PARTS)
+        keep = operations.ok[lists.rows]
+        return Values(declared, lists.values[keep].astype(np.int64), lists.rows[keep], NS_PER_S, NO_PARTS)
 
     def numbers(self, view: View, metrics: Mapping[str, Metric]) -> Sequence[Metric]:
         operations = view.operations

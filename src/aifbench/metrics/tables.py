@@ -99,10 +99,19 @@ SPREADS: dict[str, tuple[Spread, ...]] = {
             "ttfb",
             "s",
             "lower",
-            "time to first byte: request sent → first byte of the answer (PUT: last byte sent → answer)",
+            "time to first byte: request sent → first byte of the answer (PUT above 64 KiB: last byte sent → answer)",
             _COSBENCH,
             per_operation=True,
         ),
+        Spread(
+            "send_time",
+            "s",
+            "lower",
+            "PUT: first byte of the request → last byte handed to the kernel, which may still hold some of them",
+            _OWN,
+            per_operation=True,
+        ),
+        Spread("part_time", "s", "lower", "multipart: first byte of a part sent → last byte of the answer to it", _OWN),
     ),
     "http": (
         Spread(

@@ -102,8 +102,8 @@ class Client(Protocol):
 class WireClient(Client, Protocol):
     """A client that also has `build_ahead(operations) -> int` gets to make its requests before T0.
 
-    Before a load, ports and memory are judged by `reuses_connections` (True where it has no such attribute) and
-    `events_per_operation` (stamped reads of one answer, roughly; 1 where it has none).
+    Before a load, descriptors, ports and memory are judged by its attributes `reuses_connections` (True where it has
+    none), `connections_per_slot` and `events_per_operation` (reads of one answer, roughly), 1 where it has none.
     """
 
     def open_slot(self, loop: Any, done: Done) -> Slot:

@@ -7,6 +7,7 @@ before the load: so what is deleted was put long before, whatever the number of 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,13 +18,16 @@ from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.http_slot import HttpSlot
 from aifbench.model.operation import OK, Operation
 from aifbench.model.options import single
-from aifbench.workloads.base import Done, WorkerContext
+from aifbench.workloads.base import Done, Slot, WorkerContext
 from aifbench.workloads.draw import Draw, Weighted, choose_kind, mix, zipf
 from aifbench.workloads.object.content import Contents
-from aifbench.workloads.object.options import KeyChoice, ObjectOptions
+from aifbench.workloads.object.multipart import COMPLETE, CREATE, STEPS, MultipartSlot, Upload, abort
+from aifbench.workloads.object.options import LARGEST, KeyChoice, ObjectOptions
 from aifbench.workloads.object.s3 import S3, parse_list
 
 VICTIMS = 64
+ONE_SEND = 64 << 10
+"""A request up to this size goes out in one call on an idle connection (Linux buffers more than that)."""
 
 
 class Asked(NamedTuple):
@@ -60,18 +64,20 @@ class ObjectClient:
             "get": lambda asked: self._s3.request("GET", asked.key),
             "stat": lambda asked: self._s3.request("HEAD", asked.key),
             "delete": lambda asked: self._s3.request("DELETE", asked.key),
-            "put": lambda asked: self._s3.request(
-                "PUT", asked.key, body=self._contents.payloads.buffers(asked.key, asked.size)
-            ),
+            "put": lambda asked: self._s3.request("PUT", asked.key, body=self.content(asked)),
             "list": self._build_list,
         }
         self._wire = HttpClient(
             self._s3.url,
-            lambda operation: self._build[operation.kind](self.ask(operation.seq, operation.kind)),
+            self._request,
             keep=self._keep,
             bodyless=lambda operation: operation.kind == "stat",
             trust=self._s3.trust,
+            kernel_stamps=context.timestamps == "kernel",
         )
+        self.part_size = LARGEST if options.part_size is None else single(options.part_size)
+        self.parts_at_once = self.connections_per_slot = single(options.parts_at_once) if options.part_size else 1
+        self._left: list[tuple[str, str]] = []
         self._victims_missing = context.worker == 0 and "delete" in weights
 
     def _put_victims(self) -> None:
@@ -83,6 +89,15 @@ class ObjectClient:
             return lambda: self._s3.request("PUT", key, body=self._contents.payloads.buffers(key, size))
 
         self._s3.exchange(build(number) for number in range(VICTIMS))
+
+    def _request(self, operation: Operation) -> Buffers:
+        if operation.kind in STEPS:
+            built: Buffers = operation.detail()
+            return built
+        return self._build[operation.kind](self.ask(operation.seq, operation.kind))
+
+    def content(self, asked: Asked) -> list[bytes | memoryview]:
+        return self._contents.payloads.buffers(asked.key, asked.size)
 
     # what is asked: pure functions of seed and seq
 
@@ -128,6 +143,8 @@ class ObjectClient:
 
     def _keep(self, operation: Operation) -> bool:
         """Whether the answer is kept to be checked; a seeded choice, as long as there is memory."""
+        if operation.kind in (CREATE, COMPLETE):
+            return True
         if (
             operation.kind not in ("get", "list")
             or mix(self._seed ^ ~operation.seq & (2**64 - 1)) >= self._chosen_below
@@ -142,27 +159,53 @@ class ObjectClient:
         self._memory_left -= size
         return True
 
-    def open_slot(self, loop: Any, done: Done) -> HttpSlot:
+    def open_wire(self, loop: Any, done: Done) -> HttpSlot:
+        return self._wire.open_slot(loop, done)
+
+    def leave(self, key: str, upload_id: str) -> None:
+        """Remember an upload that was given up, to be aborted after the load."""
+        self._left.append((key, upload_id))
+
+    def open_slot(self, loop: Any, done: Done) -> Slot:
         if self._victims_missing:
             self._victims_missing = False
             self._put_victims()
+        if self._options.part_size is not None:
+            return MultipartSlot(self, self._s3, loop, done)
         return self._wire.open_slot(loop, done)
 
     # after the load
 
-    def columns(self, operations: Sequence[Operation]) -> dict[str, list[int | None]]:
+    def columns(self, operations: Sequence[Operation]) -> dict[str, Sequence[Any]]:
         """`ttfb_ns` (last request byte sent → first answer byte), `verified` (1 right, 0 wrong, None not checked).
 
+        Of puts `send_ns` (first → last request byte handed to the kernel), of multipart ones instead of both `parts`
+        and `part_ns` (each part's first byte sent → last byte of its answer). A request of up to 64 KiB goes out in
+        one call and counts as sent when that began: the call's end is stamped later than the answer may have come.
         `bytes_in` and `bytes_out` become those of the objects, without heads.
         """
+        uploads = [operation.detail for operation in operations if isinstance(operation.detail, Upload)]
+        self._wire.settle(operations)
+        self._wire.settle([step for upload in uploads for step in upload.steps])
         rows = [self._judge(operation) for operation in operations]
-        return {"ttfb_ns": [row[0] for row in rows], "verified": [row[1] for row in rows]}
+        found: dict[str, Sequence[Any]] = {
+            "ttfb_ns": [row[0] for row in rows],
+            "verified": [row[1] for row in rows],
+            "send_ns": [_send_ns(operation) for operation in operations],
+        }
+        if self._options.part_size is not None:
+            found["parts"] = [one.part_count if isinstance(one := o.detail, Upload) else None for o in operations]
+            found["part_ns"] = [one.part_ns() if isinstance(one := o.detail, Upload) else [] for o in operations]
+        return found
 
     def _judge(self, operation: Operation) -> tuple[int | None, int | None]:
         answer = operation.detail
+        if isinstance(answer, Upload):
+            self._settle_upload(operation, answer)
         if not isinstance(answer, HttpAnswer):
             return None, None
-        ttfb = answer.first_ns - answer.sent_ns if answer.first_ns and answer.sent_ns else None
+        sent = answer.sent_ns if operation.bytes_out > ONE_SEND else answer.begun_ns
+        ttfb = answer.first_ns - sent if answer.first_ns and answer.sent_ns else None
         if operation.kind == "delete":
             operation.bytes_out = operation.bytes_in = 0
             return ttfb, None
@@ -182,6 +225,13 @@ class ObjectClient:
             self._facts["mismatched"] += 1
             operation.fail("content-mismatch", wrong)
         return ttfb, int(not wrong)
+
+    def _settle_upload(self, operation: Operation, upload: Upload) -> None:
+        operation.bytes_in = 0
+        if operation.status != OK:
+            operation.bytes_out = 0
+        elif upload.steps:
+            operation.last = operation.end = upload.steps[-1].end
 
     def _fault(self, operation: Operation, answer: HttpAnswer, asked: Asked) -> str | None:
         """What is wrong with a successful answer; empty when nothing is, None when nothing was looked at."""
@@ -213,3 +263,13 @@ class ObjectClient:
 
     def close(self) -> None:
         self._wire.close()
+        if self._left:
+            with contextlib.suppress(LoadError):  # `cleanup` looks for them again
+                abort(self._s3, self._left)
+
+
+def _send_ns(operation: Operation) -> int | None:
+    answer = operation.detail
+    if operation.kind != "put" or not isinstance(answer, HttpAnswer) or not answer.sent_ns:
+        return None
+    return answer.sent_ns - answer.begun_ns

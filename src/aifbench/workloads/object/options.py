@@ -12,6 +12,10 @@ LARGEST = 5 << 30
 """Most bytes of an object that is put in one request (Amazon S3 API Reference, PutObject)."""
 
 Size = Annotated[Bytes, Field(le=LARGEST)]
+PartSize = Annotated[Bytes, Field(ge=5 << 20, le=LARGEST)]
+"""S3 takes no smaller part but the last (Amazon S3 User Guide, multipart upload limits)."""
+MOST_PARTS = 10_000
+"""The same limits."""
 Hash = Literal["unsigned", "sha256"]
 KeyChoice = Literal["uniform", "zipf"]
 
@@ -67,6 +71,12 @@ class ObjectOptions(Options):
     objects: Sweep[Annotated[Count, Field(le=10_000_000)]] = Field(
         default=200, description="objects put before the load, which get, stat and list use"
     )
+    part_size: Sweep[PartSize] | None = Field(
+        default=None, description="put objects that are larger than this in parts of this size (multipart upload)"
+    )
+    parts_at_once: Sweep[Annotated[Count, Field(le=64)]] = Field(
+        default=1, description="parts of one object that are sent at a time, each over a connection of its own"
+    )
     keys: Sweep[KeyChoice] = Field(
         default="uniform", description="which of them: all alike, or some far more often (zipf)"
     )
@@ -82,4 +92,23 @@ class ObjectOptions(Options):
         pattern=r"^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
         description="an existing bucket to use; else the run makes one of its own",
     )
-    verify_tls: bool = Field(default=True, description="check the server's certificate")
+    verify_tls: bool = Field(
+        default=True,
+        description="check the server's certificate; `ca_file` in the target's attributes names its authority",
+    )
+
+    @model_validator(mode="after")
+    def _parts_that_fit(self) -> Self:
+        if self.part_size is None:
+            return self
+        largest = self.sizes.high if self.sizes else max(_each(self.object_size))
+        smallest = min(_each(self.part_size))
+        if largest > smallest * MOST_PARTS:
+            raise ValueError(
+                f"an object of {largest:,} bytes in parts of {smallest:,} has more than {MOST_PARTS:,} parts"
+            )
+        return self
+
+
+def _each(value: int | list[int]) -> list[int]:
+    return value if isinstance(value, list) else [value]

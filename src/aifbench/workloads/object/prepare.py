@@ -12,6 +12,7 @@ from aifbench.errors import LoadError
 from aifbench.load.transport.http import Buffers
 from aifbench.workloads.base import PrepareContext
 from aifbench.workloads.object.content import Contents
+from aifbench.workloads.object.multipart import abort_all
 from aifbench.workloads.object.options import ObjectOptions
 from aifbench.workloads.object.s3 import S3
 
@@ -82,6 +83,7 @@ def _remove_objects(s3: S3, prefix: str) -> None:
         return lambda: s3.request("DELETE", key)
 
     s3.exchange((delete(key) for key in s3.keys(f"{prefix}/")), good=(404,))
+    abort_all(s3, f"{prefix}/")
 
 
 def cleanup(context: PrepareContext, options: ObjectOptions, prepared: Mapping[str, Any]) -> None:
