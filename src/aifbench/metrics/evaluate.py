@@ -151,7 +151,7 @@ def absent_trial(trial: Trial, end: TrialEnd) -> TrialResult:
     """A trial without samples: no metric, INVALID, with its reason."""
     status, reason = end
     text = reason or "the trial left no samples"
-    finding = Finding("no-samples", Validity.INVALID, text)
+    finding = Finding("no-samples", Validity.INVALID, text.splitlines()[0])
     return TrialResult(trial.id, trial.point, trial.number, Validity.INVALID, (finding,), {}, {}, None, status, text)
 
 

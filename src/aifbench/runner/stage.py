@@ -112,7 +112,7 @@ class _StageWork:
             raise
         except AifbenchError as error:
             gone = self._services.gone(point.target, now=True)
-            self._fail_trial(trial, f"{gone[0]}; {error}" if gone else str(error), (gone or (0, error.exit_code))[1])
+            self._fail_trial(trial, *(gone or (str(error), int(error.exit_code))))
         else:
             self._note_outcome(trial, point, outcome)
 

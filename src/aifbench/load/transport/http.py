@@ -197,7 +197,7 @@ def fetch(
     timeout_s: float = 30.0,
     trust: Trust = SYSTEM,
 ) -> HttpAnswer:
-    """One exchange outside any measurement (preparing, describing), waited for. Raises OSError on failure."""
+    """One exchange outside any measurement (preparing, describing), waited for. Raises OSError that says why there is no answer."""
     finished: list[Operation] = []
     loop = Loop()
     address = parse(url)
@@ -220,5 +220,6 @@ def fetch(
     loop.close()
     answer: HttpAnswer = operation.detail
     if operation.status != OK and not answer.status:
-        raise OSError(f"{method} {url}{path}: {operation.error} {operation.note}".rstrip())
+        kind = operation.error
+        raise OSError(f"{operation.note} ({kind})" if operation.note else kind)
     return answer

@@ -123,7 +123,7 @@ class S3:
             f"S3 at {self.url} refused {operation.kind} ({operation.error})",
             where=self.bucket,
             quoted=[operation.note] if operation.note else [],
-            hint="check access key, secret key and region" if answer.status in (401, 403) else "",
+            hint=_hint(answer.status),
         )
 
     def one(self, method: str, key: str = "", query: Mapping[str, str] | None = None, **more: Any) -> HttpAnswer:
@@ -145,6 +145,12 @@ class S3:
             found += page
             if not token:
                 return found
+
+
+def _hint(status: int) -> str:
+    if status in (401, 403):
+        return "check access key, secret key and region"
+    return "" if status else "check that an S3 server listens there"
 
 
 _NAMESPACE = re.compile(r"^\{[^}]*\}")

@@ -57,7 +57,22 @@ class Rest:
                 where="vector-search",
                 quoted=[text[:500]],
             )
-        return json.loads(text) if text else None
+        try:
+            return json.loads(text) if text else None
+        except ValueError as error:
+            message = f"{method} {self.url}{path} answered with something that is not JSON"
+            raise self._not_chroma(message, text) from error
+
+    def collection(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
+        """The answer of a call that gives a collection; raises LoadError for one without an id."""
+        found = self.call(method, path, body)
+        if not isinstance(found, Mapping) or "id" not in found:
+            raise self._not_chroma(f"{method} {self.url}{path} gave no collection", json.dumps(found))
+        return found
+
+    def _not_chroma(self, message: str, text: str) -> LoadError:
+        hint = f"check that {self.url} is a Chroma server (API v2)"
+        return LoadError(message, where="vector-search", quoted=[text[:200]], hint=hint)
 
 
 class ChromaDriver(Driver):
@@ -79,7 +94,7 @@ class ChromaDriver(Driver):
             "max_neighbors": options.m,
             "ef_search": search_parameters(options)["ef"],
         }
-        made = rest.call("POST", rest.collections, {"name": self.collection, "configuration": {"hnsw": index}})
+        made = rest.collection("POST", rest.collections, {"name": self.collection, "configuration": {"hnsw": index}})
         path = f"{rest.collections}/{made['id']}"
         checks = rest.call("GET", "/api/v2/pre-flight-checks")
         batch = min(options.insert_batch, int(checks.get("max_batch_size", options.insert_batch)))
@@ -99,7 +114,7 @@ class ChromaDriver(Driver):
 
         wait_searchable(data.vectors, search, self.collection)
         searchable_s = seconds_since(before)
-        stored = rest.call("GET", f"{rest.collections}/{self.collection}")
+        stored = rest.collection("GET", f"{rest.collections}/{self.collection}")
         return Loaded(
             insert_s=insert_s,
             searchable_s=searchable_s,
@@ -116,7 +131,7 @@ class ChromaDriver(Driver):
 
     def open_client(self, context: WorkerContext, data: DataSet) -> ChromaClient:
         rest = self.rest
-        stored = rest.call("GET", f"{rest.collections}/{self.collection}")
+        stored = rest.collection("GET", f"{rest.collections}/{self.collection}")
         path = f"{rest.collections}/{stored['id']}"
         return ChromaClient(rest, f"{path}/query", data, self.options.k, self.options.metric, context.timeout_s)
 
