@@ -6,11 +6,13 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aifbench import __version__
 from aifbench.executors.base import EXECUTORS
+from aifbench.registry import Table
 from aifbench.services.base import SERVICES
 from aifbench.workloads.base import WORKLOADS
 from tests.cli.calling import call
@@ -61,6 +63,27 @@ def test_doctor_gives_the_install_line_of_what_is_missing(
     assert "chromadb not installed" in text
     assert "pip install 'aifbench[chroma]'" in text
     assert "apt-get install fio" in text
+
+
+@pytest.mark.parametrize("table", [SERVICES, WORKLOADS, EXECUTORS])
+def test_summaries_have_one_style(table: Table[Any]) -> None:
+    """They begin with a capital and end without a full stop."""
+    summaries = [table.load(name).summary for name in table.names()]
+    assert [text for text in summaries if not text[0].isupper() or text.endswith(".")] == []
+
+
+def test_what_has_no_keys_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = call(capsys, "service", "info", "faiss")
+    assert answer.out.endswith("  no keys of its own\n")
+    assert "meaning" not in answer.out
+
+
+def test_version_names_every_schema_that_files_carry(capsys: pytest.CaptureFixture[str]) -> None:
+    facts = json.loads(call(capsys, "version", "--json").out)
+    names = {name.removesuffix("_schema") for name in facts if name.endswith("_schema")}
+    assert {"folder", "plan", "samples", "environment", "result"} <= names
+    line = call(capsys, "version").out.splitlines()[1]
+    assert [name for name in names if f"{name} {facts[name + '_schema']}" not in line] == []
 
 
 def test_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 import click
 
 from aifbench.cli.screen import json_option, print_json, print_table
@@ -15,10 +13,7 @@ def list_executors(as_json: bool) -> None:
     """List the ways in which processes can be started."""
     from aifbench.executors.base import EXECUTORS
 
-    rows = []
-    for name in EXECUTORS.names():
-        summary = (inspect.getdoc(EXECUTORS.load(name)) or "").partition("\n")[0]
-        rows.append({"name": name, "summary": summary})
+    rows = [{"name": name, "summary": EXECUTORS.load(name).summary} for name in EXECUTORS.names()]
     if as_json:
         print_json(rows)
     else:

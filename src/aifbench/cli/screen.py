@@ -55,10 +55,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title:
 
 
 def print_keys(rows: Iterable[KeyRow]) -> None:
-    """Recipe keys as a table; ↔ marks those where a list makes a load point per value."""
+    """Recipe keys as a table; ↔ marks those where a list makes a load point per value. No keys, no table: one line."""
     cells = [
         (f"{row.name}{' ↔' * row.sweeps}", row.type.replace("`", ""), row.default, row.description) for row in rows
     ]
+    if not cells:
+        click.echo("  no keys of its own")
+        return
     print_table(["key", "value", "default", "meaning"], cells)
     if any(name.endswith("↔") for name, *_ in cells):
         click.echo("\n↔ a list of values makes one load point per value")

@@ -15,6 +15,7 @@ class Executor(Protocol):
     """Starts processes somewhere and answers for them. Every call may raise ExecutorError, nothing else."""
 
     name: str
+    summary: str  # what it does, in the user's words
 
     def place(self, ports: Sequence[str]) -> tuple[str, dict[str, int]]:
         """A host name on which the next process will run and a free port there for each name."""

@@ -255,6 +255,7 @@ class FakeExecutor:
     """The executor contract over a fake machine; without one it makes its own, where all processes run on and on."""
 
     name = "fake"
+    summary = "Pretends, for tests: starts nothing"
 
     def __init__(self, machine: FakeMachine | None = None) -> None:
         self.machine = machine or FakeMachine()

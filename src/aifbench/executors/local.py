@@ -42,6 +42,7 @@ class LocalExecutor:
     """Starts processes here. One per controller; `close` it at the end."""
 
     name = "local"
+    summary = "Starts processes on this machine"
 
     def __init__(self) -> None:
         self._ports = FreePorts()

@@ -24,6 +24,7 @@ class RecordingExecutor:
 
     def __init__(self, inner: Executor, recorder: Recorder, interrupts: Interrupts) -> None:
         self.name = inner.name
+        self.summary = inner.summary
         self._inner = inner
         self._recorder = recorder
         self._interrupts = interrupts

@@ -33,7 +33,7 @@ class LlamaCppOptions(Options):
 
 class LlamaCpp(Service):
     recipe_keys = LlamaCppOptions
-    summary = "llama.cpp inference server (OpenAI API) with a GGUF model or a generated tiny one"
+    summary = "Inference server llama.cpp (OpenAI API) with a GGUF model or a generated tiny one"
     protocols = ("openai",)
     ports = ("http",)
     extra = "llama"

@@ -176,7 +176,7 @@ class CommandClient:
 
 class Command(Workload):
     recipe_keys = CommandOptions
-    summary = "any command as client: exit code, duration, and the numbers that it prints as JSON"
+    summary = "Any command as client: exit code, duration, and the numbers that it prints as JSON"
     family = "command"
     targets = PROTOCOLS
     default_load: ClassVar[Mapping[str, Any]] = {"arrival": "closed", "concurrency": 1}

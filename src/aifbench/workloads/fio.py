@@ -178,7 +178,7 @@ class FioClient:
 
 class Fio(Workload):
     recipe_keys = FioOptions
-    summary = "fio jobs on a directory: bandwidth, operations per second, completion latency as fio measures them"
+    summary = "Jobs of fio on a directory: bandwidth, operations per second, completion latency as fio measures them"
     family = "file"
     targets = ("path",)
     default_load: ClassVar[Mapping[str, Any]] = {"arrival": "closed", "concurrency": 1, "operations": 3}

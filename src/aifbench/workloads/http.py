@@ -81,7 +81,7 @@ class HttpOptions(Options):
 
 class Http(Workload):
     recipe_keys: ClassVar[type[Options]] = HttpOptions
-    summary: ClassVar[str] = "one request, again and again, to whatever speaks HTTP/1.1"
+    summary: ClassVar[str] = "One request, again and again, to whatever speaks HTTP/1.1"
     family: ClassVar[str] = "http"
     targets: ClassVar[tuple[str, ...]] = ("http", "openai", "chroma", "s3")
     transport: ClassVar[str] = "http"

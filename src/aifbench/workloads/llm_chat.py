@@ -48,7 +48,7 @@ class ChatOptions(Options):
 
 class LlmChat(Workload):
     recipe_keys: ClassVar[type[Options]] = ChatOptions
-    summary: ClassVar[str] = "chat requests to an OpenAI-compatible server, streamed or not"
+    summary: ClassVar[str] = "Chat requests to an OpenAI-compatible server, streamed or not"
     family: ClassVar[str] = "llm"
     targets: ClassVar[tuple[str, ...]] = ("openai",)
     prepared_by: ClassVar[tuple[str, ...]] = ("model", "system")

@@ -13,7 +13,7 @@ from aifbench.workloads.folder import make_folder, remove_folder, run_folder
 
 class File(Workload):
     recipe_keys = FileOptions
-    summary = "sequential and random reads and writes with fsync, and file creation, stat, read and delete"
+    summary = "Sequential and random reads and writes with fsync, and file creation, stat, read and delete"
     family = "file"
     transport = "file"
     targets = ("path",)

@@ -12,7 +12,7 @@ from aifbench.workloads.object.options import ObjectOptions
 
 class Object(Workload):
     recipe_keys = ObjectOptions
-    summary = "put, get, stat, list and delete of objects (S3), contents checked after the load"
+    summary = "Put, get, stat, list and delete of objects (S3), contents checked after the load"
     family = "object"
     transport = "s3"
     targets = ("s3",)

@@ -15,7 +15,7 @@ from aifbench.workloads.sql.options import BUILT_IN, BuiltIn, Script, SqlOptions
 
 class Sql(Workload):
     recipe_keys = SqlOptions
-    summary = "transactions on PostgreSQL: TPC-B-like, simple-update, select-only, or your own SQL with weights"
+    summary = "Transactions on PostgreSQL: TPC-B-like, simple-update, select-only, or your own SQL with weights"
     family = "sql"
     targets = ("postgres",)
     prepared_by = ("script", "scripts", "scale", "setup", "tables", "search_path")
