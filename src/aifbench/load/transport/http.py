@@ -197,7 +197,7 @@ def fetch(
     timeout_s: float = 30.0,
     trust: Trust = SYSTEM,
 ) -> HttpAnswer:
-    """One exchange outside any measurement (preparing, describing), waited for. Raises OSError that says why there is no answer."""
+    """One exchange outside any measurement (preparing, describing), waited for. OSError says why there is no answer."""
     finished: list[Operation] = []
     loop = Loop()
     address = parse(url)
