@@ -158,6 +158,49 @@ def test_a_slow_event_loop_degrades() -> None:
     assert found(trial(samples(steady_rows(), wake_lag_ns=lag)), "loop-lag").verdict is DEGRADED
 
 
+def test_a_loop_that_mostly_wakes_late_is_invalid_where_responses_are_short() -> None:
+    lag = {"p50": 6_000_000, "p99": 7_000_000, "max": 7_000_000}
+    verdicts = [
+        found(trial(samples(steady_rows(length=length), wake_lag_ns=lag)), "loop-lag").verdict for length in (5, 500)
+    ]
+    assert verdicts == [INVALID, DEGRADED]
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "verdict"), [(0.018, VALID), (0.025, DEGRADED), (0.109, DEGRADED), (0.115, INVALID)]
+)
+def test_a_generator_that_waits_for_its_core_is_starved(delay_s: float, verdict: Validity) -> None:
+    """A hundred waits of 0.1 ms in a second are what switching takes, and no starvation."""
+    starved = samples(steady_rows(), run_delay_s=delay_s, run_turns=100, window_wall_s=1.0)
+    assert found(trial(starved), "run-delay").verdict is verdict
+
+
+def test_waits_for_a_core_do_not_invalidate_responses_that_take_far_longer() -> None:
+    starved = samples(steady_rows(length=500), run_delay_s=0.5, run_turns=100, window_wall_s=1.0)
+    assert found(trial(starved), "run-delay").verdict is DEGRADED
+
+
+def test_where_the_kernel_does_not_count_waits_nothing_is_said_of_them() -> None:
+    result = trial(samples(steady_rows(), run_delay_s=None, run_turns=None, window_wall_s=1.0))
+    assert "run-delay" not in {finding.code for finding in result.findings}
+
+
+@pytest.mark.parametrize(("late_s", "verdict"), [(0.205, VALID), (0.25, DEGRADED), (0.35, INVALID)])
+def test_a_generator_that_begins_late_misses_measured_time_but_not_the_warm_up(
+    late_s: float, verdict: Validity
+) -> None:
+    result = trial(samples(steady_rows(), begin_lag_s=late_s), replace(OPEN, warmup_s=0.2))
+    assert found(result, "late-begin").verdict is verdict
+
+
+def test_starts_that_wait_for_slots_do_not_make_a_few_late_ones_material() -> None:
+    """The lag at p99 is then the target's; the generator's own is that of its wake-ups."""
+    rows = steady_rows(late=200.0, length=5.0)
+    quick = {"p50": 50_000, "p99": 900_000, "max": 7_000_000}
+    result = trial(samples(rows, late_with_free_slot=3, wake_lag_ns=quick))
+    assert found(result, "late-with-free-slot").verdict is DEGRADED
+
+
 def test_a_load_that_was_stopped_early_says_so() -> None:
     result = trial(samples(steady_rows(), stopped_early="stop requested"))
     assert found(result, "stopped-early").verdict is DEGRADED
@@ -192,9 +235,9 @@ def exponential_rows(seed: int, rate: float, count: int) -> list[Row]:
     return [Row(float(t), float(t), float(t) + 1) for t in starts]
 
 
-def gaps(rows: Sequence[Row], arrival: str, rate: float) -> Finding:
+def gaps(rows: Sequence[Row], arrival: str, rate: float, **more: Any) -> Finding:
     load = Load(arrival, duration_s=len(rows) / rate, rate_per_s=rate)
-    return found(trial(samples(rows), load), "arrival-gaps")
+    return found(trial(samples(rows, **more), load), "arrival-gaps")
 
 
 def test_poisson_starts_pass_and_even_ones_do_not() -> None:
@@ -210,7 +253,13 @@ def test_even_starts_may_jitter_but_not_bunch() -> None:
     jitter = [replace(row, start=row.intended + 0.3 * (i % 2)) for i, row in enumerate(steady_rows())]
     assert gaps(jitter, "constant", 100.0).verdict is VALID
     bunched = [replace(row, start=row.intended + 9 - 9 * (i % 2)) for i, row in enumerate(steady_rows(length=20))]
-    assert gaps(bunched, "constant", 100.0).verdict is INVALID
+    assert gaps(bunched, "constant", 100.0, late_with_free_slot=50).verdict is INVALID
+
+
+def test_starts_that_bunch_for_want_of_a_free_slot_are_the_targets_doing() -> None:
+    bunched = [replace(row, start=row.intended + 9 - 9 * (i % 2)) for i, row in enumerate(steady_rows(length=20))]
+    found = gaps(bunched, "constant", 100.0, late_with_free_slot=5)
+    assert (found.verdict, "45 of 50 late starts found no free slot" in found.text) == (DEGRADED, True)
 
 
 def test_the_distance_from_the_exponential_distribution_agrees_with_scipy() -> None:

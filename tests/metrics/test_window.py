@@ -16,6 +16,14 @@ def test_it_lies_between_the_last_first_completion_and_the_first_last_start() ->
     assert view(rows).window == Window(T0 + 15 * MS, T0 + 30 * MS)
 
 
+def test_starts_that_waited_beyond_the_end_of_the_load_do_not_prolong_it() -> None:
+    """Ten offered in 100 ms, done one after the other in 20 ms each: 50 per second of 100."""
+    rows = [Row(10 * i, 20 * i, 20 * i + 20) for i in range(10)]
+    load = Load("constant", duration_s=0.1, rate_per_s=100.0, max_in_flight=1)
+    found = evaluate_trial(point(load), TRIAL, samples(rows), "common").metrics
+    assert (found["throughput"].value, found["offered_rate"].value) == (50.0, pytest.approx(87.5))
+
+
 def test_completions_in_the_warm_up_do_not_open_it() -> None:
     rows = [Row(t, t, t + 10, phase="warmup" if t < 25 else "steady") for t in (0, 10, 20, 30, 40, 50)]
     load = Load("closed", duration_s=0.04, warmup_s=0.025, concurrency=1)
@@ -55,7 +63,7 @@ def test_failures_do_not_count_as_throughput() -> None:
     ],
 )
 def test_where_there_is_none_the_rates_say_why(rows: list[Row], reason: str) -> None:
-    found = common_window(view(rows).operations, T0)
+    found = common_window(view(rows).operations, T0, T0 + 1000 * MS)
     assert isinstance(found, NoWindow)
     assert reason in found.reason
     result = evaluate_trial(point(), TRIAL, samples(rows), "common")

@@ -14,6 +14,8 @@ LATE_NS = 1_000_000
 class Tally:
     """Counts and wake-up lags of one worker. `scheduled` operations were due by the end of the offered load.
 
+    `wake_lag_ns` are those of timers for starts and of the engine's own; `begin_lag_ns` is that of T0.
+
     `retried` are operations beyond the schedule. `stop_code` is a code of `load.stopping`, `stopped_early` its words.
     """
 
@@ -27,6 +29,7 @@ class Tally:
     late_with_free_slot: int = 0
     slots_opened_in_load: int = 0
     wake_lag_ns: list[int] = field(default_factory=list)
+    begin_lag_ns: int | None = None
     retried: int = 0
     stopped_early: str = ""
     stop_code: str = ""

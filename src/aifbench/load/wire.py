@@ -105,14 +105,16 @@ class WireEngine:
         self._t0 = t0_ns
         self._warmup_end = t0_ns + round(load.warmup_s * NS_PER_S)
         self._end = t0_ns + round(load.length_s * NS_PER_S)
-        starts = self._stripe.starts_ns + t0_ns
-        self._starts: list[int] = starts.tolist()
-        begin = self._start_users if load.closed else self._arm_next
-        self._loop.call_at(t0_ns, begin)
-        self._loop.call_at(t0_ns, self._tick)
+        self._starts = self._stripe.starts_at(t0_ns)
+        self._loop.call_at(t0_ns, partial(self._tick, t0_ns))  # before the users, who all begin now
+        self._loop.call_at(t0_ns, self._begin)
         self._loop.call_at(self._end, self._end_of_load)
         self._loop.run()
         self._put_progress(4)
+
+    def _begin(self) -> None:
+        self.tally.begin_lag_ns = monotonic_ns() - self._t0
+        (self._start_users if self._load.closed else self._arm_next)()
 
     # open loop
 
@@ -278,9 +280,10 @@ class WireEngine:
         if self._draining and not self._flying and not self._waiting:
             self._loop.stop()
 
-    def _tick(self) -> None:
+    def _tick(self, due_ns: int) -> None:
         """Twenty times a second: time-outs, stop requests, progress."""
         now = monotonic_ns()
+        self.tally.wake_lag_ns.append(now - due_ns)
         while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][2].status):
             _, slot, operation = self._deadlines.popleft()
             if not operation.status:
@@ -294,7 +297,7 @@ class WireEngine:
         self._put_progress(phase)
         if self._next >= len(self._starts) or self._starts[self._next] - now > QUIET_NS:
             self._spill.work(self.operations)
-        self._loop.call_at(now + TICK_NS, self._tick)
+        self._loop.call_at(now + TICK_NS, partial(self._tick, now + TICK_NS))
 
     def _judge(self, now: int) -> StopCall | None:
         if not self._stopping.asked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def common_findings(view: View, samples: Samples, *, generator_is_target: bool) 
         validity.few_samples(ok),
         None if generator_is_target or any(view.facts("in_process")) else _worker_cpu(view),
         _generator(view) if view.generator.transport else None,
-        _loop_lag(view),
+        *_kept_waiting(view),
         _drift_latency(view),
     ]
     if not view.load.closed:
@@ -81,10 +81,38 @@ def _generator(view: View) -> Finding:
     return validity.generator_ceiling(share.value, share.reason, share.text)
 
 
-def _loop_lag(view: View) -> Finding | None:
-    lags = [(report.get("wake_lag_ns") or {}).get("p99") for report in view.workers]
-    known = [float(lag) for lag in lags if isinstance(lag, int | float)]
-    return validity.loop_lag(max(known) / 1e9) if known else None
+def _kept_waiting(view: View) -> Iterator[Finding | None]:
+    """Whether the workers had their cores when they needed them; the worst worker counts."""
+    p50, p99 = _wake_lag_s(view, "p50"), _wake_lag_s(view, "p99")
+    if p50 is not None and p99 is not None:
+        yield validity.loop_lag(p50, p99, material=_material(view, p50))
+    waits = []
+    for report in view.workers:
+        delay, turns, wall = (report.get(key) for key in ("run_delay_s", "run_turns", "window_wall_s"))
+        if delay is not None and turns and wall:
+            waits.append(validity.run_delay(delay, turns, wall, material=_material(view, delay / turns)))
+    yield worst_of(waits)
+    begins = [float(report["begin_lag_s"]) for report in view.workers if report.get("begin_lag_s") is not None]
+    yield validity.late_begin(max(begins), view.load.warmup_s, view.load.duration_s) if begins else None
+
+
+def worst_of(found: Sequence[Finding | None]) -> Finding | None:
+    known = [item for item in found if item is not None]
+    verdict = validity.worst(known)
+    return next((item for item in known if item.verdict is verdict), None)
+
+
+def _wake_lag_s(view: View, which: str) -> float | None:
+    lags = [(report.get("wake_lag_ns") or {}).get(which) for report in view.workers]
+    known = [float(lag) / 1e9 for lag in lags if isinstance(lag, int | float)]
+    return max(known, default=None)
+
+
+def _material(view: View, seconds: float) -> bool:
+    """Whether such a wait changes response times; without a response time nobody knows, so it does."""
+    response = np.sort(response_ns(view.operations)[view.operations.steady & view.operations.ok])
+    p50 = percentile(response, 0.5).value
+    return p50 is None or seconds > LATE_SHARE_MATERIAL * p50 / 1e9
 
 
 def _drift_latency(view: View) -> Finding | None:
@@ -128,7 +156,7 @@ def _open_loop(view: View) -> list[Finding | None]:
     return [
         _offered(view),
         _achieved(view),
-        _gaps(view, steady & operations.started & ~operations.retried),
+        _but_for_slots(view, _gaps(view, steady & operations.started & ~operations.retried)),
         *_lags(view, steady & operations.started),
     ]
 
@@ -178,6 +206,13 @@ def _gaps(view: View, started: Mask) -> Finding | None:
     return validity.arrival_gaps(distance_within(actual, intended, tolerance), None, "those of the intended starts")
 
 
+def _but_for_slots(view: View, found: Finding | None) -> Finding | None:
+    operations = view.operations
+    late = int((operations.between(operations.intended, operations.start)[operations.started] > LATE_NS).sum())
+    free = sum(int(report.get("late_with_free_slot") or 0) for report in view.workers)
+    return None if found is None else validity.without_slots(found, late - free, late)
+
+
 def _exponential(gaps: Floats, rate_per_s: float, which: str) -> Finding:
     return validity.arrival_gaps(*exponential_distance(gaps, rate_per_s), f"the exponential distribution{which}")
 
@@ -190,8 +225,9 @@ def _lags(view: View, started: Mask) -> Sequence[Finding | None]:
     p50 = percentile(response, 0.5).value
     late = [int(report["late_with_free_slot"]) for report in view.workers if "late_with_free_slot" in report]
     total = sum(int(report.get("started") or 0) for report in view.workers if "late_with_free_slot" in report)
-    high = p99 if p99 is not None else float(lag[-1]) if len(lag) else 0.0
-    material = p50 is not None and high > LATE_SHARE_MATERIAL * p50
+    woken = _wake_lag_s(view, "p99")  # of starts that waited for a slot the lag says nothing about the generator
+    high = woken if woken is not None else (p99 if p99 is not None else float(lag[-1]) if len(lag) else 0.0) / 1e9
+    material = p50 is not None and _material(view, high)
     return [
         validity.schedule_lag(p99 / 1e9, p50 / 1e9) if p99 is not None and p50 is not None else None,
         validity.late_with_free_slot(sum(late), total, material=material) if late else None,

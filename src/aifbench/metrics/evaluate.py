@@ -103,7 +103,7 @@ def view_of(
 ) -> View:
     operations = Operations(samples.table)
     when = instants(samples.workers, point.load, operations)
-    window = common_window(operations, when.warmup_end_ns)
+    window = common_window(operations, when.warmup_end_ns, when.end_ns)
     bounds = limits(slos, family)
     return View(operations, point.load, when, window, samples.workers, bounds, point.options, generator or Generator())
 

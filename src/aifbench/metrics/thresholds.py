@@ -24,7 +24,15 @@ LATE_NS = 1_000_000
 """From 1 ms on a start counts as late: ten times what a timer needs on an idle core."""
 
 LATE_SHARE_MATERIAL = 0.05
-"""Lag at p99 that is under this share of the median response time does not change the numbers."""
+"""Waiting in the generator that is under this share of the median response time does not change the numbers."""
+
+SWITCH_S = 0.0001
+"""What a thread may wait for a core each time it gets one: waking an idle core of a virtual machine takes this long."""
+
+OF_GENERATOR = frozenset(
+    {"arrival-gaps", "generator-ceiling", "late-begin", "late-with-free-slot", "loop-lag", "run-delay", "worker-cpu"}
+)
+"""Checks that say that the generator was the limit, not the target."""
 
 THRESHOLDS: Mapping[str, Threshold] = {
     "conservation": Threshold(
@@ -65,8 +73,18 @@ THRESHOLDS: Mapping[str, Threshold] = {
         "raise load.workers, give the generator cores of its own, or lower the rate",
     ),
     "loop-lag": Threshold(
-        0.005, None, "s", "the generator woke up late at p99, which adds to every latency it measures",
+        0.005, None, "s", "the generator woke up late, which adds to every latency it measures",
         "give the generator cores of its own, or lower the rate",
+    ),
+    "run-delay": Threshold(
+        0.01, 0.10, "share",
+        "what arrived in this share of the time waited until the generator got a core: above 1 % p99 is made of such "
+        "waits, above 10 % p90 too",
+        "give the generator cores of its own, and end what else runs on them",
+    ),
+    "late-begin": Threshold(
+        0.01, 0.10, "share", "this share of the measured time had passed before the generator began",
+        "give the generator cores of its own, and end what else runs on them",
     ),
     "worker-cpu": Threshold(
         0.80, None, "share", "a worker near one full core measures itself: rates are lower bounds of the target's",

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aifbench.metrics.thresholds import THRESHOLDS
+from aifbench.metrics.thresholds import SWITCH_S, THRESHOLDS
 from aifbench.model.result import Finding, Validity
 from aifbench.units import format_duration, significant
 
@@ -173,13 +173,49 @@ def late_with_free_slot(late: int, started: int, *, material: bool) -> Finding |
         late / started,
         f"{late} of {started} starts were over 1 ms late with a free slot, {{seen}}",
     )
-    if found.verdict is Validity.DEGRADED and material:
-        return Finding(found.code, Validity.INVALID, found.text, found.hint)
+    return _worse(found) if found.verdict is Validity.DEGRADED and material else found
+
+
+def _worse(found: Finding) -> Finding:
+    return Finding(found.code, Validity.INVALID, found.text, found.hint)
+
+
+def loop_lag(p50_s: float, p99_s: float, *, material: bool) -> Finding:
+    """INVALID when already the median is above the limit and `material` to response times."""
+    found = by_limits("loop-lag", p99_s, f"wake-up lag of the generator p50 {format_duration(p50_s)}, p99 {{seen}}")
+    limit = THRESHOLDS["loop-lag"].degraded
+    return _worse(found) if material and limit is not None and p50_s > limit else found
+
+
+def run_delay(delay_s: float, turns: int, window_s: float, *, material: bool) -> Finding | None:
+    """Share of the load in which the generator's thread was ready but had no core, beyond what switching takes.
+
+    `delay_s` over `turns` waits of one worker. INVALID only when the mean wait is `material` to response times.
+    """
+    if window_s <= 0 or turns <= 0:
+        return None
+    share = max(0.0, delay_s - turns * SWITCH_S) / window_s
+    each = format_duration(delay_s / turns)
+    found = by_limits("run-delay", share, f"the generator waited {{seen}} of the time for its core, {each} at a time")
+    if found.verdict is Validity.INVALID and not material:
+        return Finding(found.code, Validity.DEGRADED, found.text, found.hint)
     return found
 
 
-def loop_lag(p99_s: float) -> Finding:
-    return by_limits("loop-lag", p99_s, "wake-up lag p99 of the generator {seen}")
+def late_begin(late_s: float, warmup_s: float, duration_s: float) -> Finding | None:
+    """How much of the measured time the last worker missed because it began after T0."""
+    if duration_s <= 0:
+        return None
+    text = f"the generator began {format_duration(late_s)} after the start, {{seen}} of the measured time was over"
+    return by_limits("late-begin", max(0.0, late_s - warmup_s) / duration_s, text)
+
+
+def without_slots(found: Finding, held_up: int, late: int) -> Finding:
+    """At most DEGRADED when most of the `late` starts were `held_up` by the lack of a free slot: the target's limit."""
+    if found.verdict is not Validity.INVALID or 2 * held_up <= late:
+        return found
+    text = f"{found.text}; {held_up} of {late} late starts found no free slot, so the target was the limit"
+    return Finding(found.code, Validity.DEGRADED, text, found.hint)
 
 
 def worker_cpu(share: float) -> Finding:

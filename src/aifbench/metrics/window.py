@@ -1,7 +1,8 @@
 """The common throughput window of a trial and the instants around it.
 
 Every worker is busy throughout the window: it reaches from the last worker's first completion after warm-up to the
-first worker's last start. Connecting, loading data and collecting results lie outside.
+first worker's last start, or to the end of the measured part where starts had to wait for longer than that.
+Connecting, loading data and collecting results lie outside.
 An event counts when its stamp lies in (start, end]: the completion that opens the window is its fence post.
 """
 
@@ -63,8 +64,8 @@ def instants(workers: Sequence[Mapping[str, Any]], load: Load, operations: Opera
     return Instants(t0, warmup_end, t0 + round(load.steady_end_s * _NS))
 
 
-def common_window(operations: Operations, warmup_end_ns: int) -> Window | NoWindow:
-    """The window of all workers that have operations."""
+def common_window(operations: Operations, warmup_end_ns: int, end_ns: int) -> Window | NoWindow:
+    """The window of all workers that have operations, inside the measured part that ends at `end_ns`."""
     completed = operations.status.among(OK, ERROR, TIMEOUT) & (operations.end >= warmup_end_ns)
     offered = operations.started & ~operations.words("phase").among(COOLDOWN)
     firsts: list[int] = []
@@ -77,7 +78,7 @@ def common_window(operations: Operations, warmup_end_ns: int) -> Window | NoWind
         lasts.append(int(operations.start[mine & offered].max()) if (mine & offered).any() else MISSING)
     if not firsts:
         return NoWindow("there are no samples")
-    window = Window(max(firsts), min(lasts))
+    window = Window(max(firsts), min(*lasts, end_ns))
     if window.end_ns <= window.start_ns:
         return NoWindow("the first completion after the warm-up came after the last start: the load was too short")
     if not (completed & window.holds(operations.end)).any():
