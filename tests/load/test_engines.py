@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from aifbench.clock import monotonic_ns
+from aifbench.load.handshake import put_json
 from aifbench.load.think import Thinker
-from aifbench.load.worker import put_json
 from aifbench.model.load import Load, Retries, Stop
 from aifbench.model.samples import Samples
 from aifbench.simulate.faults import FaultRule

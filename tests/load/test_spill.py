@@ -9,9 +9,10 @@ import pytest
 
 from aifbench.clock import monotonic_ns
 from aifbench.load import spill as spill_module
+from aifbench.load.handshake import put_json
 from aifbench.load.job import TrialJob
 from aifbench.load.spill import Spill, read
-from aifbench.load.worker import Worker, put_json
+from aifbench.load.worker import Worker
 from aifbench.model.load import Load
 from aifbench.model.operation import Operation
 from aifbench.samples.read import read_trial

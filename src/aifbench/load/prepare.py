@@ -12,8 +12,8 @@ from pathlib import Path
 
 from aifbench.clock import NS_PER_S, monotonic_ns
 from aifbench.errors import AifbenchError, to_record
+from aifbench.load.handshake import as_store_error, give_up, put_json
 from aifbench.load.job import PrepareJob
-from aifbench.load.worker import put_json
 from aifbench.model.codec import from_data
 from aifbench.workloads.base import WORKLOADS, PrepareContext
 
@@ -50,10 +50,10 @@ def main(argv: list[str]) -> int:
             else:
                 workload.cleanup(context, prepared)
     except AifbenchError as error:
-        say(str(error))
-        put_json(folder / FAILED, to_record(error))
-        return int(error.exit_code)
+        return give_up(error, folder / FAILED, to_record(error))
     except Exception as error:  # what a client library raises must reach the user in one line, too
+        if isinstance(error, OSError) and (full := as_store_error(error)) is not None:
+            return give_up(full, folder / FAILED, to_record(full))
         put_json(folder / FAILED, to_record(AifbenchError(f"{type(error).__name__}: {error}")))
         raise
     return 0

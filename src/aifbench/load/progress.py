@@ -10,6 +10,8 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from aifbench.samples.write import refused
+
 _FIELDS = struct.Struct("=6q")
 
 
@@ -33,9 +35,12 @@ PHASE_NAMES = ("starting", "warm-up", "steady", "draining", "writing", "ended")
 
 class ProgressWriter:
     def __init__(self, path: Path) -> None:
-        with path.open("wb+") as file:
-            file.truncate(_FIELDS.size)
-            self._map = mmap.mmap(file.fileno(), _FIELDS.size)
+        try:
+            with path.open("wb+") as file:
+                file.truncate(_FIELDS.size)
+                self._map = mmap.mmap(file.fileno(), _FIELDS.size)
+        except OSError as error:
+            raise refused(error, path, "the counters of progress") from error
 
     def put(self, now: Progress) -> None:
         _FIELDS.pack_into(

@@ -12,6 +12,7 @@ from typing import Any
 
 from aifbench.clock import NS_PER_S, monotonic_ns
 from aifbench.model.operation import Operation
+from aifbench.samples.write import refused
 
 HELD_BYTES = 32 << 20
 HELD_OPERATIONS = 20_000
@@ -51,11 +52,14 @@ class Spill:
             self._last_ns = now
 
     def _move(self, operations: list[Operation]) -> None:
-        if self._file is None:
-            self._file = self.path.open("wb", buffering=1 << 20)
-        pickle.dump(operations, self._file, protocol=5)
+        try:
+            if self._file is None:
+                self._file = self.path.open("wb", buffering=1 << 20)
+            pickle.dump(operations, self._file, protocol=5)
+            self._file.flush()
+        except OSError as error:
+            raise refused(error, self.path, "operations that ended") from error
         self.moved += len(operations)
-        self._file.flush()
 
     def close(self) -> None:
         if self._file is not None:

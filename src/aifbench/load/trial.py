@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from aifbench.clock import NS_PER_S, SYSTEM, Clock
-from aifbench.errors import LoadError, from_record
+from aifbench.errors import ExitCode, LoadError, StoreError, from_record
 from aifbench.executors.base import Executor, last_lines
+from aifbench.load.handshake import put_json
 from aifbench.load.job import ControlFolder, TrialJob
 from aifbench.load.progress import Progress, total
 from aifbench.load.progress import read as read_progress
-from aifbench.load.worker import put_json
 from aifbench.model.codec import to_json
-from aifbench.model.process import Handle, ProcessSpec
+from aifbench.model.process import Handle, ProcessSpec, ProcessStatus
 
 READY_TIMEOUT_S = 120.0
 GO_DELAY_NS = 30_000_000
@@ -135,22 +135,33 @@ class _Watch:
                 return False
             for index, status in enumerate(self._executor.status(self._handles)):
                 if status.ended and index in missing and not self._control.ready(index).exists():
-                    self._raise_unready(index, status.describe())
+                    self._raise_unready(index, status)
             if self._clock.now_ns() > deadline:
                 raise LoadError(f"workers {sorted(missing)} of {self._job.trial} were not ready in {READY_TIMEOUT_S} s")
             self._hooks.on_progress(Progress(), -1.0)
             self._clock.sleep_s(_POLL_S)
 
-    def _raise_unready(self, index: int, how: str) -> None:
+    def _raise_unready(self, index: int, status: ProcessStatus) -> None:
         report = self._report(index)
         if report is not None and report.get("error"):
             raise from_record(report["parts"], self._job.trial)
+        self._raise_refused(index, status)
         raise LoadError(
-            f"worker {index} ended before the load began ({how})",
+            f"worker {index} ended before the load began ({status.describe()})",
             where=self._job.trial,
             quoted=last_lines(self._executor, self._handles[index]),
             hint=f"full log: {self._control.err(index)}",
         )
+
+    def _raise_refused(self, index: int, status: ProcessStatus) -> None:
+        """StoreError for a worker that could not write, not even its report: it says so by its exit code."""
+        if status.exit_code == ExitCode.STORE:
+            raise StoreError(
+                f"worker {index} could not write its files",
+                where=self._job.trial,
+                quoted=last_lines(self._executor, self._handles[index]),
+                hint=f"make room on the file system of {self._control.path}, then: aifbench resume {self._job.run}",
+            )
 
     def _report(self, index: int) -> dict[str, Any] | None:
         try:
@@ -205,6 +216,7 @@ class _Watch:
         for index, status in enumerate(self._executor.status(self._handles)):
             report = self._report(index)
             if report is None:
+                self._raise_refused(index, status)
                 words = "; ".join(last_lines(self._executor, self._handles[index], 3))
                 kept = self._salvage(index)
                 self._problems.append(f"worker {index} left no report ({status.describe()}); {kept}. {words}".rstrip())

@@ -22,6 +22,7 @@ from aifbench.clock import NS_PER_S, anchor, monotonic_ns, process_time_ns, slee
 from aifbench.errors import AifbenchError, LoadError, to_record
 from aifbench.load.arrival.base import ARRIVALS
 from aifbench.load.blocking import BlockingEngine
+from aifbench.load.handshake import as_store_error, give_up, put_json
 from aifbench.load.job import ControlFolder, TrialJob
 from aifbench.load.progress import ProgressWriter
 from aifbench.load.schedule import phase, stripe
@@ -37,13 +38,6 @@ from aifbench.samples.write import to_table, write
 from aifbench.workloads.base import WORKLOADS, WorkerContext
 
 _POLL_S = 0.005
-
-
-def put_json(path: Path, data: Any) -> None:
-    """Write and rename, so that a reader never sees half a file."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(data))
-    partial.replace(path)
 
 
 def _lengths(job: TrialJob) -> tuple[Any, Any] | None:
@@ -223,14 +217,20 @@ def main(argv: list[str]) -> int:
     control = ControlFolder(job.control)
     try:
         report = Worker(job, index).salvage() if argv[2:] == ["salvage"] else run(job, index)
+        if report is not None:
+            put_json(control.report(index), report)
     except AifbenchError as error:
-        sys.stderr.write(f"{error}\n")
-        told = {"error": str(error), "parts": to_record(error), "exit_code": int(error.exit_code)}
-        put_json(control.report(index), {"worker": index, **told})
-        return int(error.exit_code)
-    if report is not None:
-        put_json(control.report(index), report)
+        return _give_up(error, control, index)
+    except OSError as error:
+        if (full := as_store_error(error)) is None:
+            raise
+        return _give_up(full, control, index)
     return 0
+
+
+def _give_up(error: AifbenchError, control: ControlFolder, index: int) -> int:
+    parts = to_record(error)
+    return give_up(error, control.report(index), {"worker": index, "error": str(error), "parts": parts, **parts})
 
 
 if __name__ == "__main__":

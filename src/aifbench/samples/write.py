@@ -55,6 +55,15 @@ def to_table(
     return table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata).encode()})
 
 
+def refused(error: OSError, path: Path | str, what: str) -> StoreError:
+    """What a process of a trial says when the file system does not take a file."""
+    return StoreError(
+        f"{what} could not be written: {error.strerror or error}",
+        where=str(path),
+        hint="make room on that file system, or choose another with --runs",
+    )
+
+
 def write(table: Any, path: Path) -> None:
     """Write under a temporary name and rename. Raises StoreError (disk full, not writable)."""
     import pyarrow.parquet as pq
@@ -66,8 +75,4 @@ def write(table: Any, path: Path) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise StoreError(
-            f"samples could not be written: {error}",
-            where=str(path),
-            hint="make room on that file system, or choose another with --runs",
-        ) from error
+        raise refused(error, path, "samples") from error

@@ -1,0 +1,42 @@
+"""How the processes of a trial tell each other things: small JSON files that appear by rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from aifbench.errors import AifbenchError, StoreError
+from aifbench.samples.write import refused
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+def put_json(path: Path, data: Any) -> None:
+    """Write and rename, so that a reader never sees half a file. Raises StoreError."""
+    partial = path.with_suffix(".partial")
+    try:
+        partial.write_text(json.dumps(data))
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise refused(error, path, "what it has to tell") from error
+
+
+def as_store_error(error: OSError) -> StoreError | None:
+    """What a full disk is, wherever it shows; None for every other failure."""
+    return refused(error, error.filename or "", "a file") if error.errno in _FULL else None
+
+
+def give_up(error: AifbenchError, path: Path, told: Any) -> int:
+    """Say the error on err and put `told` into the file, as far as either can be written; returns the exit code."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{error}\n")
+        sys.stderr.flush()
+    with contextlib.suppress(StoreError):
+        put_json(path, told)
+    return int(error.exit_code)
