@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -96,6 +97,21 @@ def test_new_writes_a_recipe_that_is_good(capsys: pytest.CaptureFixture[str], tm
     path = tmp_path / "new.yaml"
     assert call(capsys, "recipe", "new", str(path), "--workload", workload).code == 0
     assert call(capsys, "recipe", "check", str(path)).code == 0
+
+
+def test_a_recipe_may_come_from_standard_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def given(text: str) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    given(call(capsys, "recipe", "new", "-").out)
+    assert call(capsys, "recipe", "check", "-").out.startswith("<stdin>: good")
+    given("seed: -1\n" + examples()["sql"].read_text().replace("seed:", "#"))
+    wrong = call(capsys, "recipe", "check", "-")
+    assert (wrong.code, wrong.err.partition(" ")[0]) == (3, "<stdin>:1:7:")
+    given(examples()["sql"].read_text())
+    assert call(capsys, "plan", "-").out == call(capsys, "plan", "sql").out
 
 
 def test_new_does_not_replace_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from aifbench.cli.planning import plan_recipe
 from aifbench.clock import monotonic_ns, sleep_s
+from aifbench.runner.run import create
 from aifbench.store.find import run_ids
 from tests.cli.calling import call
 
@@ -119,7 +121,16 @@ def test_list_status_show_and_logs_tell_of_the_run(done: Place) -> None:
 
 
 def test_logs_of_an_unknown_part_name_the_known_ones(done: Place) -> None:
-    assert "disk.t1" in done.call("logs", "latest", "--trial", "disk.t9", code=2)[1]
+    assert (
+        "unknown trial 'disk.t9'; did you mean 'disk.t1'"
+        in done.call("logs", "latest", "--trial", "disk.t9", code=2)[1]
+    )
+
+
+def test_logs_of_what_was_never_started_say_so(capsys: pytest.CaptureFixture[str], tmp_path: Path, done: Place) -> None:
+    folder = create(plan_recipe(str(done.recipe), (), None).plan, RECIPE, "", tmp_path)
+    answer = call(capsys, "logs", str(folder.path), "--trial", "disk.t1")
+    assert (answer.code, answer.err) == (2, "aifbench: the trial disk.t1 was not started in this run\n")
 
 
 def test_every_report_format_is_written(done: Place, tmp_path: Path) -> None:

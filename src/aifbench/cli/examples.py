@@ -24,7 +24,14 @@ def examples() -> dict[str, Path]:
 
 
 def find_recipe(given: str) -> Path:
-    """A recipe file: the path that was given, or the example of that name. Raises RecipeError when there is neither."""
+    """A recipe file: the path that was given (`-`: standard input), or the example of that name.
+
+    Raises RecipeError when there is neither.
+    """
+    from aifbench.recipe.reader import STDIN
+
+    if given == "-":
+        return Path(STDIN)
     path = Path(given)
     if path.exists() or given.endswith(_ENDINGS):
         return path  # what is wrong with it is said by whoever reads it

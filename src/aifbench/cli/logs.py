@@ -48,12 +48,11 @@ def logs(
     from aifbench.cli.find import run_to_look_at
 
     folder = run_to_look_at(reference, runs)
-    parts = [(folder.services, service), (folder.control("x").parent, trial)]
-    parts.append((folder.preparation("x").parent, preparation))
-    chosen = [(above, name) for above, name in parts if name]
+    parts = {"service": service, "trial": trial, "preparation": preparation}
+    chosen = [(what, name) for what, name in parts.items() if name]
     if len(chosen) > 1:
         raise UsageError("only one of --service, --trial and --preparation can be printed at a time")
-    source = _files(*chosen[0]) if chosen else _Journal(folder)
+    source = _files(folder, *chosen[0]) if chosen else _Journal(folder)
     _print(source, folder, follow=follow, last=lines)
 
 
@@ -88,11 +87,20 @@ class _Files:
             yield from data.decode("utf-8", "replace").splitlines()
 
 
-def _files(above: Path, name: str) -> _Files:
-    known = sorted(path.name for path in above.iterdir()) if above.is_dir() else []
+def _files(folder: RunFolder, what: str, name: str) -> _Files:
+    """Raises UsageError for a name that the plan has not, and for what has not been started."""
+    plan = folder.read_plan()
+    known, place = {
+        "service": ([service.name for stage in plan.stages for service in stage.services], folder.service),
+        "trial": ([trial.id for stage in plan.stages for trial in stage.trials], folder.control),
+        "preparation": ([one.id for stage in plan.stages for one in stage.preparations], folder.preparation),
+    }[what]
     if name not in known:
-        raise UsageError(unknown(above.name.rstrip("s"), name, known) if known else f"{above.name}: nothing here yet")
-    files = [path for path in sorted((above / name).iterdir()) if path.name.partition("-")[0] in ("out", "err")]
+        raise UsageError(unknown(what, name, dict.fromkeys(known)) if known else f"this run has no {what}")
+    if not place(name).is_dir():
+        never = f"the {what} {name} was not started in this run"
+        raise UsageError(never if folder.holder() is None else f"the {what} {name} has not been started yet")
+    files = [path for path in sorted(place(name).iterdir()) if path.name.partition("-")[0] in ("out", "err")]
     return _Files([path for path in files if path.is_file()])
 
 

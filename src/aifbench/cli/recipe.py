@@ -70,8 +70,9 @@ def show(recipe: str, overrides: tuple[str, ...], resolved: bool) -> None:
 def check(recipe: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Check a recipe and name every mistake with its place.
 
-    Combinations of swept values that do not go together are found too. Secrets need not be set for this; those that a
-    run would miss are named. Exit code 3 when there is a mistake.
+    RECIPE is a file, - for stdin, or the name of an example. Combinations of swept values that do not go together are
+    found too. Secrets need not be set for this; those that a run would miss are named. Exit code 3 when there is a
+    mistake.
     """
     from aifbench.cli.planning import check_recipe, plan_checked, read_recipe
     from aifbench.model.options import secret_names

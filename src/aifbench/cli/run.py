@@ -27,7 +27,7 @@ from aifbench.cli.options import recipe_argument, runs_option, set_option, site_
 def run(recipe: str, overrides: tuple[str, ...], site: str | None, runs: Path | None, **manner: bool) -> int:
     """Run a recipe: start, load, measure, stop, report.
 
-    RECIPE is a file, or the name of an example (aifbench recipe list).
+    RECIPE is a file, - for stdin, or the name of an example (aifbench recipe list).
     """
     from aifbench.cli.planning import plan_recipe
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -26,11 +27,18 @@ def fail(message: str, *, file: str, line: int = 0, column: int = 0, hint: str =
     return RecipeError([Problem(message, "", file, line, column, hint)])
 
 
+STDIN = "<stdin>"
+"""Stands for the name of a file where the text comes from standard input."""
+
+
 def read_text(path: str) -> str:
     """The file's text. Reads at most one byte over the limit, whatever the file is."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - the path is shown as the user wrote it
-            raw = file.read(MAX_BYTES + 1)
+        if path == STDIN:
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(path, "rb") as file:  # noqa: PTH123 - the path is shown as the user wrote it
+                raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise fail(f"cannot be read: {(error.strerror or str(error)).lower()}", file=path) from error
     if len(raw) > MAX_BYTES:
