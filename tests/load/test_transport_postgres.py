@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
-from collections.abc import Sequence
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +18,13 @@ import pytest
 from aifbench.clock import monotonic_ns, sleep_s
 from aifbench.errors import LoadError
 from aifbench.load.loop import Loop
-from aifbench.load.transport.postgres import Call, PostgresClient, Sending, conninfo
+from aifbench.load.transport.postgres import Call, PostgresClient, PostgresSlot, Sending, connect_error, conninfo
 from aifbench.load.transport.secret import from_attributes, read_secret_file, resolve
+from aifbench.model.load import Load, Retries
 from aifbench.model.operation import Operation
-from aifbench.model.service import Target
+from aifbench.model.service import Endpoint, Target
 from tests.servers import Running, postgres
+from tests.simulators import rows, run_worker, trial_job
 from tests.workloads.drive import drive_wire
 
 
@@ -163,3 +169,113 @@ def test_a_server_that_dies_ends_every_operation_with_an_error(tmp_path: Path) -
     failed = {operation.error for operation in ended if operation.status == "error"}
     assert "refused" in failed
     assert failed <= {"connection-lost", "refused", "sqlstate-57P01", "sqlstate-57P02", "not-ready"}
+
+
+@pytest.mark.live
+def test_serialisation_failures_are_done_again_as_the_recipe_says(postgres_server: Running, tmp_path: Path) -> None:
+    """Four users add one to a counter at a time; each repetition is an operation of its own."""
+    with psycopg.connect(conninfo(postgres_server.target.endpoint("postgres")), autocommit=True) as conn:
+        conn.execute("DROP TABLE IF EXISTS contended")
+        conn.execute("CREATE TABLE contended AS SELECT 0 AS n")
+        sql = (
+            "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT n FROM contended; SELECT pg_sleep(0.01); "
+            "UPDATE contended SET n = n + 1; END"
+        )
+        load = Load("closed", 1.0, concurrency=4, retries=Retries(50, ("sqlstate-40001",)))
+        job = replace(
+            trial_job(tmp_path, 1, load),
+            uses="sql",
+            options={"scripts": [{"name": "add", "sql": sql}], "tables": False, "search_path": "public"},
+            target=postgres_server.target,
+            prepared={"scripts": {"add": sql}, "search_path": "public"},
+        )
+        samples, report = run_worker(job)
+        found = rows(samples)
+        good = [row for row in found if row["status"] == "ok"]
+        assert {row["error_kind"] for row in found if row["status"] != "ok"} == {"sqlstate-40001"}
+        again = [row for row in found if row["retry_of"] is not None]
+        assert report["retried"] == len(again) == len(found) - report["scheduled"]
+        assert any(row["status"] == "ok" for row in again)
+        assert conn.execute("SELECT n FROM contended").fetchone() == (len(good),)
+        conn.execute("DROP TABLE contended")
+
+
+# TLS: the embedded server is built without it, so a few lines stand in for a server that has it
+
+DATA = Path(__file__).parent.parent / "simulate" / "data"
+CERT, KEY = str(DATA / "localhost-cert.pem"), str(DATA / "localhost-key.pem")
+
+
+@contextlib.contextmanager
+def tls_server() -> Iterator[tuple[int, list[bytes]]]:
+    """Agrees to TLS and refuses whoever then says who he is; its port, and what it was told over TLS."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERT, KEY)
+    told: list[bytes] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError), plain:
+                plain.recv(8)  # SSLRequest
+                plain.sendall(b"S")
+                with context.wrap_socket(plain, server_side=True) as secured:
+                    told.append(secured.recv(4096))
+                    fields = b"SFATAL\0C28000\0Mno such role here\0\0"
+                    secured.sendall(b"E" + (len(fields) + 4).to_bytes(4, "big") + fields)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1], told
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def refused(url: str) -> Operation:
+    """How an operation ends whose connection is made on the loop, as during a load."""
+    loop = Loop()
+    client = Wire(Target("sql", "external", (Endpoint("postgres", url),)), "SELECT 1")
+    slot = PostgresSlot(client, loop, lambda *_: loop.stop())
+    operation = Operation(0, "script", monotonic_ns())
+    slot.start(operation)
+    loop.run()
+    client.close()
+    return operation
+
+
+def test_the_address_asks_for_tls_and_the_server_is_checked() -> None:
+    with tls_server() as (port, told):
+        known = refused(f"postgresql://me@localhost:{port}/db?sslmode=verify-full&sslrootcert={CERT}")
+        assert b"me" in told[0]
+        assert "no such role here" in known.note
+        unknown = refused(f"postgresql://me@localhost:{port}/db?sslmode=verify-full&sslrootcert=/nowhere.pem")
+        assert (unknown.status, unknown.error) == ("error", "tls-certificate")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("SSL error: certificate verify failed", "tls-certificate"),
+        ('server certificate for "a" does not match host name "b"', "tls-name"),
+        ("SSL error: tlsv1 alert protocol version", "tls"),
+        ('could not translate host name "x" to address: Name or service not known', "dns"),
+    ],
+)
+def test_what_libpq_says_becomes_a_short_word(text: str, kind: str) -> None:
+    assert connect_error(text) == kind
+
+
+@pytest.mark.live
+def test_a_server_without_tls_is_named_when_tls_was_asked_for(postgres_server: Running) -> None:
+    plain = postgres_server.target.endpoint("postgres")
+    endpoint = replace(plain, url=plain.url + "?sslmode=require")
+    client = Wire(Target("sql", "external", (endpoint,)), "SELECT 1")
+    with pytest.raises(LoadError, match=r"cannot connect to PostgreSQL \(no-tls\)[\s\S]*\?sslmode="):
+        client.open_slot(Loop(), lambda *_: None)

@@ -1,6 +1,6 @@
 """Relational databases: committed transactions per second.
 
-An operation that is `ok` committed. The clients' fact `retries` counts transactions that were tried again.
+An operation that is `ok` committed. Retries are operations of their own, where the load asks for them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from aifbench.model.result import Metric
 
 class Sql(Family):
     def numbers(self, view: View, metrics: Mapping[str, Metric]) -> Sequence[Metric]:
-        retries = view.fact_sum("retries")
-        reason = "" if retries is not None else "the client does not retry"
+        asked = view.load.retries is not None
+        retries = float(view.operations.retried.sum()) if asked else None
+        reason = "" if asked else "the load does not retry (load.retries)"
         return [throughput(view, "tps"), Metric("retries", "count", retries, reason=reason)]

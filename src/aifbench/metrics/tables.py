@@ -218,7 +218,7 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
     "sql": (
         Declaration("tps", "1/s", "higher", "committed transactions ÷ window, without connecting", _PGBENCH),
         Declaration(
-            "retries", "count", "lower", "transactions tried again after a serialisation failure or deadlock", _PGBENCH
+            "retries", "count", "lower", "transactions tried again after a failure that load.retries names", _PGBENCH
         ),
     ),
     "object": (

@@ -39,7 +39,10 @@ def load_psycopg() -> Any:
 
 
 def conninfo(endpoint: Endpoint, *, search_path: str = "", connect_timeout_s: float = 10.0) -> str:
-    """The connection string for libpq, with the endpoint's secret in it: never to be stored or shown."""
+    """The connection string for libpq, with the endpoint's secret in it: never to be stored or shown.
+
+    What the address says after `?` is libpq's: `sslmode=verify-full&sslrootcert=/path/ca.pem` asks for TLS.
+    """
     psycopg = load_psycopg()
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -61,6 +64,7 @@ def connect_error(text: str) -> str:
     """The short, stable word for a failed connection: libpq gives only text, no SQLSTATE."""
     known = {
         "Connection refused": "refused",
+        "could not translate host name": "dns",
         "password authentication failed": "auth",
         "no password supplied": "auth",
         "no pg_hba.conf entry": "auth",
@@ -68,10 +72,23 @@ def connect_error(text: str) -> str:
         "remaining connection slots": "too-many-connections",
         "starting up": "not-ready",
         "shutting down": "not-ready",
+        "root certificate file": "tls-certificate",
         "does not exist": "unknown-name",
         "timeout expired": "connect-timeout",
+        "does not support SSL": "no-tls",
+        "does not match host name": "tls-name",
+        "certificate verify failed": "tls-certificate",
+        "SSL error": "tls",
     }
     return next((word for words, word in known.items() if words in text), "connect")
+
+
+_HINTS = {
+    "no-tls": "leave ?sslmode= out of the address, or turn `ssl` on in the server",
+    "tls-name": "use the name that the certificate was made for, or ?sslmode=verify-ca",
+    "tls-certificate": "name its authority in the address: ?sslmode=verify-full&sslrootcert=/path/ca.pem",
+    "dns": "check the spelling of the address; `getent hosts NAME` shows what this machine knows",
+}
 
 
 class PostgresSlot:
@@ -107,7 +124,7 @@ class PostgresSlot:
             raise LoadError(
                 f"cannot connect to PostgreSQL ({connect_error(text)})",
                 quoted=text.splitlines(),
-                hint="check address, user, password and the server's max_connections",
+                hint=_HINTS.get(connect_error(text), "check address, user, password and the server's max_connections"),
             )
         self._client.connect_ns.append(monotonic_ns() - before)
         if self._client.sending != "unprepared":
