@@ -6,10 +6,11 @@ import pytest
 
 from aifbench.cli.progress import Follower, clock_text
 from aifbench.cli.story import line, stamped
+from aifbench.cli.watching import Plain
 from aifbench.load.progress import Progress
 from aifbench.model.load import Load
 from aifbench.model.plan import PLAN_SCHEMA, Estimate, LoadPoint, Plan, Stage, Trial
-from aifbench.runner.recorder import Tick
+from aifbench.runner.recorder import Said, Tick
 from aifbench.store.journal import Event
 
 
@@ -27,6 +28,13 @@ def tick(elapsed_s: float, offered: int, ended: int, errors: int = 0, trial: str
 
 def event(kind: str, **data: object) -> Event:
     return Event("2026-11-21T14:15:00.000Z", 1, kind, data)
+
+
+def test_why_a_service_is_waited_for_is_a_plain_line(capsys: pytest.CaptureFixture[str]) -> None:
+    follower = Follower(plan())
+    Plain(follower)(Said("chroma: waiting, last answer: connection refused"))
+    assert capsys.readouterr().err == "          chroma: waiting, last answer: connection refused\n"
+    assert follower.view() is None
 
 
 def test_nothing_is_under_way_before_the_first_tick() -> None:

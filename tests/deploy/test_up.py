@@ -92,8 +92,7 @@ def test_a_ready_service_is_written_down_with_address_version_and_time(tmp_path:
 def test_what_it_waits_for_is_told_once(tmp_path: Path) -> None:
     case = Case(tmp_path, Behaviour(), "refused", "refused", "loading", None)
     case.up()
-    assert case.said[:2] == ["llm: waiting: refused", "llm: waiting: loading"]
-    assert len(case.said) == 3
+    assert case.said == ["llm: waiting, last answer: refused", "llm: waiting, last answer: loading"]
 
 
 def test_one_that_dies_while_waiting_fails_at_once_with_its_last_words(tmp_path: Path) -> None:

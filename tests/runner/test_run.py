@@ -13,7 +13,7 @@ from aifbench.executors.fake import Behaviour, FakeExecutor, FakeMachine
 from aifbench.model.result import RunResult
 from aifbench.runner.detach import own_folders
 from aifbench.runner.outcome import Outcome
-from aifbench.runner.recorder import Tick
+from aifbench.runner.recorder import News, Said, Tick
 from aifbench.runner.run import resume, start
 from aifbench.runner.state import fold
 from aifbench.store.folder import RunFolder
@@ -80,15 +80,23 @@ def test_results_are_stored_and_the_callback_gets_them_before_the_run_is_over(tm
 
 
 def test_whoever_watches_gets_every_event_and_ticks_of_progress(tmp_path: Path) -> None:
-    news: list[Event | Tick] = []
+    news: list[News] = []
     outcome = start(small_plan(), "", "", tmp_path, driving(new_machine(), tmp_path, observer=news.append))
     events = [one for one in news if isinstance(one, Event)]
     assert [event.kind for event in events] == kinds(outcome.folder)[1:]  # all but run-created
     assert {one.trial for one in news if isinstance(one, Tick)} == {"work1.t1", "work1.t2"}
 
 
+def test_whoever_watches_is_told_why_a_service_is_not_ready_yet(tmp_path: Path) -> None:
+    news: list[News] = []
+    start(small_plan(), "", "", tmp_path, driving(new_machine(), tmp_path, observer=news.append))
+    order = [one.text if isinstance(one, Said) else one.kind for one in news if isinstance(one, Said | Event)]
+    said = order.index("service1: waiting, last answer: connection refused")
+    assert order.index("service-starting") < said < order.index("service-ready")
+
+
 def test_a_watcher_whose_terminal_is_gone_does_not_end_the_run(tmp_path: Path) -> None:
-    def observer(_: Event | Tick) -> None:
+    def observer(_: News) -> None:
         raise BrokenPipeError
 
     given = driving(new_machine(), tmp_path, observer=observer)
@@ -114,7 +122,7 @@ def test_a_service_that_failed_is_gone_before_the_next_stage_begins(tmp_path: Pa
     getattr(steps, fault).add("service1")
     beside: list[str] = []
 
-    def observer(news: Event | Tick) -> None:
+    def observer(news: News) -> None:
         if isinstance(news, Event) and news.kind == "service-starting" and news.data["service"] == "service2":
             beside.extend(process.spec.name for process in machine.running())
 

@@ -47,11 +47,14 @@ class FakeSteps:
         self.slo: tuple[SloVerdict, ...] = ()
         self.check_fails = False
 
-    def up(self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool) -> ServiceUp:
+    def up(
+        self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool, say: Callable[[str], None]
+    ) -> ServiceUp:
         target = Target(planned.name, planned.uses, (Endpoint("tcp", f"tcp://127.0.0.1/{planned.name}"),))
         if planned.name in self.external:
             return ServiceUp(planned.name, target, None)
         handle = executor.submit(ProcessSpec(planned.name, ("server",), str(folder), tied=not keep))
+        say(f"{planned.name}: waiting, last answer: connection refused")
         self._clock.sleep_s(1.0)
         if planned.name in self.never_ready:
             raise ServiceError("not ready", where=planned.name)

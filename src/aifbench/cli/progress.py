@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from aifbench.load.progress import PHASE_NAMES
 from aifbench.model.plan import Plan
-from aifbench.runner.recorder import Tick
+from aifbench.runner.recorder import News, Tick
 from aifbench.store.journal import Event
 from aifbench.units import significant
 
@@ -64,10 +64,10 @@ class Follower:
     done: set[str] = field(default_factory=set)
     _ticks: deque[Tick] = field(default_factory=deque)
 
-    def see(self, news: Event | Tick) -> None:
+    def see(self, news: News) -> None:
         if isinstance(news, Tick):
             self._tick(news)
-        elif news.kind in _TRIAL_OVER:
+        elif isinstance(news, Event) and news.kind in _TRIAL_OVER:
             self.done.add(str(news.data.get("trial")))
             self._ticks.clear()
 

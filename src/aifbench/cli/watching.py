@@ -12,7 +12,7 @@ import click
 from aifbench.cli.progress import Follower
 from aifbench.cli.story import stamped
 from aifbench.model.plan import Plan
-from aifbench.runner.recorder import Tick
+from aifbench.runner.recorder import News, Said, Tick
 from aifbench.store.journal import Event
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ PLAIN_EVERY_S = 5.0
 
 
 class Watcher(Protocol):
-    def __call__(self, news: Event | Tick) -> None: ...
+    def __call__(self, news: News) -> None: ...
 
 
 class Quiet:
     """Nothing: what went wrong is said at the end."""
 
-    def __call__(self, news: Event | Tick) -> None:
+    def __call__(self, news: News) -> None:
         pass
 
 
@@ -40,9 +40,12 @@ class Plain:
         self._follower = follower
         self._last = ("", -1)
 
-    def __call__(self, news: Event | Tick) -> None:
+    def __call__(self, news: News) -> None:
         self._follower.see(news)
-        text = stamped(news) if isinstance(news, Event) else self._now(news)
+        if isinstance(news, Said):
+            text = f"          {news.text}"
+        else:
+            text = stamped(news) if isinstance(news, Event) else self._now(news)
         if text:
             click.echo(text, err=True)
 
@@ -63,8 +66,11 @@ class Live:
         self._bar = bar
         self._task = bar.add_task("starting", total=1.0)
 
-    def __call__(self, news: Event | Tick) -> None:
+    def __call__(self, news: News) -> None:
         self._follower.see(news)
+        if isinstance(news, Said):
+            self._bar.update(self._task, description=news.text)
+            return
         if isinstance(news, Event) and (text := stamped(news)):
             self._bar.console.print(text, markup=False, highlight=False)
         view = self._follower.view()

@@ -30,6 +30,7 @@ from aifbench.model.process import Handle, ProcessState, ProcessStatus
 from aifbench.model.service import Endpoint, Target, Where
 from aifbench.registry import unknown
 from aifbench.services.base import Service
+from aifbench.units import format_duration
 
 SCHEMA = 1
 LOGS: tuple[Stream, ...] = ("out", "err")
@@ -119,6 +120,7 @@ class KeptServices:
                 )
             kept = _ready(entry[0], deployed)
             _write(kept)
+            on_progress(f"{service.name}: ready after {format_duration(deployed.ready_s)}")
             return kept
 
     def adopt(self, deployed: Deployed, options: Mapping[str, Any]) -> KeptService:

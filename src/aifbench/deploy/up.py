@@ -134,7 +134,6 @@ def _start_once(waiting: Waiting, uses: str, where: Where) -> Deployed:
             died = executor.status([handle])[0].ended
             write_exit(Path(where.folder), executor.stop([handle])[0], "died" if died else "stopped")
         raise
-    waiting.on_progress(f"{service.name}: ready after {format_duration(ready_s)}")
     return deployed
 
 
@@ -184,7 +183,7 @@ def _wait_ready(
         if clock.now_ns() >= deadline_ns:
             raise _too_late(waiting, where, handle, status, reason, before)
         if reason != said:
-            waiting.on_progress(f"{name}: waiting: {reason}")
+            waiting.on_progress(f"{name}: waiting, last answer: {reason}")
             said = reason
         clock.sleep_s(min(pause_s, max(0.001, (deadline_ns - clock.now_ns()) / NS_PER_S)))
         pause_s = min(LONGEST_PAUSE_S, pause_s * 1.3)

@@ -23,7 +23,15 @@ class Tick:
     elapsed_s: float
 
 
-Observer = Callable[[Event | Tick], None]
+@dataclass(frozen=True)
+class Said:
+    """A line about what is under way that is no event: it changes nothing and is not kept."""
+
+    text: str
+
+
+News = Event | Tick | Said
+Observer = Callable[[News], None]
 
 
 class Recorder:
@@ -53,7 +61,7 @@ class Recorder:
             self.state = apply(self.state, event)
             self.show(event)
 
-    def show(self, news: Event | Tick) -> None:
+    def show(self, news: News) -> None:
         """A watcher that cannot be reached any more (a closed terminal) is left alone; the run goes on."""
         if self._observer is not None:
             try:

@@ -13,6 +13,7 @@ from aifbench.model.codec import to_data
 from aifbench.model.plan import PlannedService
 from aifbench.runner.context import RunContext
 from aifbench.runner.interrupts import BrokenOff
+from aifbench.runner.recorder import Said
 from aifbench.runner.recording import RecordingExecutor
 from aifbench.runner.steps import ServiceUp
 from aifbench.services.symptoms import explain
@@ -67,7 +68,9 @@ class StageServices:
                 if path.name not in _LOGS:
                     self._run.folder.forget(path)
         executor = self._run.executors.get(planned.executor)
-        return self._run.steps.up(planned, folder, executor, keep=self._keep)
+        return self._run.steps.up(
+            planned, folder, executor, keep=self._keep, say=lambda line: self._run.recorder.show(Said(line))
+        )
 
     @contextlib.contextmanager
     def _nothing_left_on_failure(self) -> Iterator[None]:

@@ -56,8 +56,13 @@ Watch = Callable[[], str]
 
 
 class Steps(Protocol):
-    def up(self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool) -> ServiceUp:
-        """Start it and wait until it is ready; on failure (AifbenchError) nothing of it is left running."""
+    def up(
+        self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool, say: Callable[[str], None]
+    ) -> ServiceUp:
+        """Start it and wait until it is ready; on failure (AifbenchError) nothing of it is left running.
+
+        `say` is told in a line why it is not ready yet.
+        """
         ...
 
     def down(self, up: ServiceUp, executor: Executor) -> ProcessStatus | None:
@@ -168,7 +173,9 @@ class RealSteps:
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
 
-    def up(self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool) -> ServiceUp:
+    def up(
+        self, planned: PlannedService, folder: Path, executor: Executor, *, keep: bool, say: Callable[[str], None]
+    ) -> ServiceUp:
         kind = SERVICES.load(planned.uses)
         try:
             service = kind(planned.name, kind.recipe_keys(**planned.options))
@@ -178,7 +185,8 @@ class RealSteps:
             ) from error
         deployed = up(
             service, planned.uses, executor, folder,
-            ready_timeout_s=planned.ready_timeout_s, clock=self._clock, start=Start(tied=not keep, cpus=planned.cpus),
+            ready_timeout_s=planned.ready_timeout_s, clock=self._clock, on_progress=say,
+            start=Start(tied=not keep, cpus=planned.cpus),
         )  # fmt: skip
         facts = {
             "uses": planned.uses, **deployed.facts, "packages": dict(deployed.packages), "ready_s": deployed.ready_s,
