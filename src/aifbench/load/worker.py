@@ -20,10 +20,13 @@ from typing import Any
 
 from aifbench.clock import NS_PER_S, anchor, monotonic_ns, process_time_ns, sleep_s
 from aifbench.errors import AifbenchError, LoadError, to_record
+from aifbench.load import run_queue
 from aifbench.load.arrival.base import ARRIVALS
 from aifbench.load.blocking import BlockingEngine
 from aifbench.load.handshake import as_store_error, give_up, put_json
 from aifbench.load.job import ControlFolder, TrialJob
+from aifbench.load.limits import raise_descriptors, read_limits
+from aifbench.load.preflight import descriptors, judge, need_of, told
 from aifbench.load.progress import ProgressWriter
 from aifbench.load.schedule import phase, stripe
 from aifbench.load.spill import Spill
@@ -76,18 +79,35 @@ class Worker:
         kind: Any = WireEngine if hasattr(self.client, "open_slot") else BlockingEngine
         self.spill = Spill(scratch / "spill")
         self.engine = kind(self.client, job.load, share, self.progress, self.control.stop, self.spill)
+        self._need = need_of(job.load, len(share.starts_ns), len(share.users), self.client, job.load.workers)
+        self._preflight: dict[str, Any] = {}
+        self._queue = run_queue.look()
+
+    def preflight(self) -> None:
+        """Raises LoadError when the load cannot fit into this machine; raises the limit of descriptors where it can."""
+        limits = read_limits()
+        workers = self.job.load.workers
+        judge(self._need, limits, workers)
+        most = max(self._need.connections, self._need.most_connections)
+        self._preflight = told(self._need, limits, raise_descriptors(descriptors(most, limits)))
 
     def connect(self) -> None:
-        """Raises LoadError when the target cannot be reached."""
+        """Raises LoadError when the target cannot be reached.
+
+        The garbage collector forgets what lives now: once T0 is known there is no time for a look at all of it.
+        """
         try:
             self.engine.connect()
         except OSError as error:
             words, hint = explain(error)
             raise LoadError(f"could not connect to {self.job.target.name}: {words}", hint=hint) from error
+        gc.collect()
+        gc.freeze()
 
     def wait_for_go(self) -> int | None:
         """T0, or None when the trial was called off."""
         while not self.control.go.exists():
+            self._queue = run_queue.look()
             if self.control.stop.exists() or os.getppid() == 1:
                 return None
             sleep_s(_POLL_S)
@@ -95,16 +115,16 @@ class Worker:
 
     def offer(self, t0_ns: int) -> dict[str, Any]:
         """The measured part. The garbage collector is off: a collection would stop the loop for milliseconds."""
-        gc.collect()
-        gc.freeze()
         gc.disable()
         cpu = process_time_ns()
         wall = monotonic_ns()
         self.engine.run(t0_ns)
-        seconds = {
+        seconds: dict[str, Any] = {
             "cpu_s": (process_time_ns() - cpu) / NS_PER_S,
             "window_wall_s": (monotonic_ns() - wall) / NS_PER_S,
         }
+        if isinstance(self.engine, WireEngine):  # others do their operations in threads of their own
+            seconds |= run_queue.since(self._queue, run_queue.look())
         gc.enable()
         gc.unfreeze()
         return seconds
@@ -117,6 +137,7 @@ class Worker:
         """
         load = self.job.load
         tally = self.engine.tally
+        after = asdict(read_limits())
         self.spill.close()
         ended = self._write_samples(t0_ns, chain(read_spill(self.spill.path), [self.engine.operations]))
         facts = dict(self.client.facts())
@@ -136,6 +157,7 @@ class Worker:
             "ended": ended,
             **seconds,
             "wake_lag_ns": spread(tally.wake_lag_ns),
+            "begin_lag_s": None if tally.begin_lag_ns is None else tally.begin_lag_ns / NS_PER_S,
             "max_in_flight": tally.max_in_flight,
             "late_with_free_slot": tally.late_with_free_slot,
             "slots_opened_in_load": tally.slots_opened_in_load,
@@ -144,6 +166,7 @@ class Worker:
             "stop_code": tally.stop_code,
             "spilled": self.spill.moved,
             "max_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "preflight": self._preflight and {**self._preflight, "after": after},
             "facts": facts,
             "error": None,
         }
@@ -198,6 +221,7 @@ class Worker:
 def run(job: TrialJob, index: int) -> dict[str, Any] | None:
     """The whole life; returns the report, or None when the trial was called off before T0."""
     worker = Worker(job, index)
+    worker.preflight()
     worker.connect()
     clock = anchor()
     put_json(worker.control.ready(index), {"worker": index, "pid": os.getpid(), "anchor": asdict(clock)})
