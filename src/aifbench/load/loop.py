@@ -131,29 +131,37 @@ class Loop:
             self.running = False
 
     def _run(self) -> None:
-        poll = self._epoll.poll
-        ready = self._on_ready
-        timer_fd = self._timer.fd
-        timers = self._timers
         while not self._stopped:
-            while timers and timers[0][2].callback is None:
-                heapq.heappop(timers)
-            if timers:
-                self._timer.arm(timers[0][0])
-            elif not ready:
+            if not self._arm() and not self._on_ready:
                 return
-            events = poll()
-            self.wakeups += 1
-            for fd, mask in events:
-                if fd == timer_fd:
-                    self._timer.clear()
-                    continue
-                on_ready = ready.get(fd)
-                if on_ready is not None:
-                    on_ready(mask)
-            self._run_timers()
+            self._turn(None)
             if self.nap_ns:
                 self._nap()
+
+    def _arm(self) -> bool:
+        """Set the timer for the next call; False when there is none."""
+        timers = self._timers
+        while timers and timers[0][2].callback is None:
+            heapq.heappop(timers)
+        if not timers:
+            return False
+        self._timer.arm(timers[0][0])
+        return True
+
+    def _turn(self, wait_s: float | None) -> None:
+        """Callbacks of what is ready, after a wait for it (None: as long as it takes), then timers that are due."""
+        ready = self._on_ready
+        timer_fd = self._timer.fd
+        events = self._epoll.poll(wait_s)
+        self.wakeups += 1
+        for fd, mask in events:
+            if fd == timer_fd:
+                self._timer.clear()
+                continue
+            on_ready = ready.get(fd)
+            if on_ready is not None:
+                on_ready(mask)
+        self._run_timers()
 
     def _nap(self) -> None:
         until = monotonic_ns() + self.nap_ns

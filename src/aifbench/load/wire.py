@@ -53,7 +53,7 @@ class WireEngine:
         self._stripe = stripe
         self._progress = progress
         self._stop_file = stop_file
-        self._loop = Loop()
+        self._loop: Loop = getattr(client, "make_loop", Loop)()
         self._free: list[Slot] = []
         self._waiting: deque[Operation] = deque()
         self._flying: dict[Slot, Operation] = {}

@@ -104,6 +104,8 @@ class WireClient(Client, Protocol):
 
     Before a load, descriptors, ports and memory are judged by its attributes `reuses_connections` (True where it has
     none), `connections_per_slot` and `events_per_operation` (reads of one answer, roughly), 1 where it has none.
+
+    A client of coroutines says with `make_loop()` which loop the engine shall run (`load.aio`); else `load.loop`'s.
     """
 
     def open_slot(self, loop: Any, done: Done) -> Slot:

@@ -45,7 +45,7 @@ def ask_version(address: str, timeout_s: float) -> tuple[bool, str]:
 
     GetVersionResponse (milvus.proto): 1 status, 2 version.
     """
-    import grpc  # type: ignore[import-untyped]
+    import grpc
 
     with grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)]) as channel:
         call = channel.unary_unary(METHOD, request_serializer=bytes, response_deserializer=bytes)

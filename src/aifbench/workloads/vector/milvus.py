@@ -90,7 +90,7 @@ class MilvusDriver(Driver):
     @contextmanager
     def _administrator(self) -> Iterator[Any]:
         """A connected MilvusClient; its failures become LoadError."""
-        import grpc  # type: ignore[import-untyped]
+        import grpc
         from pymilvus import MilvusClient, MilvusException
 
         endpoint = self.target.endpoint("milvus")
