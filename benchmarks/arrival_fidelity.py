@@ -21,14 +21,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from aifbench.executors.local import LocalExecutor
-from aifbench.load.job import TrialJob
-from aifbench.load.trial import TrialControl, run_trial
 from aifbench.metrics.arrivals import exponential_distance, gaps_s
 from aifbench.model.load import Load
 from aifbench.model.service import Endpoint, Target
-from aifbench.samples.read import read_trial
 from benchmarks.support.simulator import simulating, two_cores
+from benchmarks.support.trial import offer
 
 RUNS = int(os.environ.get("AIFBENCH_BENCH_RUNS", "10"))
 SECONDS = float(os.environ.get("AIFBENCH_BENCH_SECONDS", "30"))
@@ -60,38 +57,23 @@ def uniform_distance(start_ns: npt.NDArray[np.int64]) -> float:
 def one(rate: float, seed: int, folder: Path) -> Seen:
     server, client = two_cores()
     with simulating(folder, "0ms", "0ms", server) as simulated:
-        job = TrialJob(
-            run="bench",
-            point="instant",
-            trial="instant.t1",
-            number=1,
-            uses="http",
-            options={"path": "/instant"},
-            load=Load("poisson", duration_s=SECONDS, rate_per_s=rate, workers=WORKERS),
-            target=Target("sim", "external", (Endpoint("http", simulated.url),)),
-            prepared={},
-            prepared_folder=str(folder),
+        reports, samples = offer(
+            folder,
+            "http",
+            {"path": "/instant"},
+            Target("sim", "external", (Endpoint("http", simulated.url),)),
+            Load("poisson", duration_s=SECONDS, rate_per_s=rate, workers=WORKERS),
             seed=seed,
-            control=str(folder / "control"),
-            samples=str(folder / "samples"),
-            scratch=str(folder / "scratch"),
             cpus=() if client is None else (client,),
         )
-        executor = LocalExecutor()
-        try:
-            outcome = run_trial(job, executor, TrialControl())
-        finally:
-            executor.close()
-    if outcome.problems:
-        raise SystemExit("\n".join(outcome.problems))
-    table = read_trial(job.samples, job.control).table
+    table = samples.table
     start = np.asarray(table.column("t_start").to_numpy(), np.int64)
     intended = np.asarray(table.column("t_intended").to_numpy(), np.int64)
     lag_ms = (start - intended) / 1e6
     gaps = gaps_s(start)
     return Seen(
         starts=len(start),
-        instants=uniform_distance(start - outcome.reports[0]["t0_ns"]),
+        instants=uniform_distance(start - reports[0]["t0_ns"]),
         gaps=exponential_distance(gaps, rate)[0],
         intended=exponential_distance(gaps_s(intended), rate)[0],
         critical=1.358 / math.sqrt(len(gaps)),

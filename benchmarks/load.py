@@ -19,13 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from aifbench.executors.local import LocalExecutor
-from aifbench.load.job import TrialJob
-from aifbench.load.trial import TrialControl, run_trial
 from aifbench.model.load import Load
 from aifbench.model.service import Endpoint, Target
-from aifbench.samples.read import read_trial
 from benchmarks.support.simulator import Simulated, simulating, two_cores
+from benchmarks.support.trial import offer
 
 RUNS = int(os.environ.get("AIFBENCH_BENCH_RUNS", "5"))
 SECONDS = float(os.environ.get("AIFBENCH_BENCH_SECONDS", "8"))
@@ -84,37 +81,20 @@ def ours(scene: Scene, folder: Path) -> Seen:
     """The whole product: a worker process, samples written."""
     server, client = two_cores()
     with simulating(folder, "100ms", f"{scene.gap_ms}ms", server) as simulated:
-        load = Load("closed", duration_s=SECONDS, concurrency=scene.streams)
-        job = TrialJob(
-            run="bench",
-            point="chat",
-            trial="chat.t1",
-            number=1,
-            uses="llm-chat",
-            options={"input_tokens": 32, "output_tokens": scene.tokens},
-            load=load,
-            target=Target("sim", "external", (Endpoint("openai", simulated.url),)),
+        reports, samples = offer(
+            folder,
+            "llm-chat",
+            {"input_tokens": 32, "output_tokens": scene.tokens},
+            Target("sim", "external", (Endpoint("openai", simulated.url),)),
+            Load("closed", duration_s=SECONDS, concurrency=scene.streams),
             prepared={"model": "simulated"},
-            prepared_folder=str(folder),
-            seed=7,
-            control=str(folder / "control"),
-            samples=str(folder / "samples"),
-            scratch=str(folder / "scratch"),
             cpus=() if client is None else (client,),
         )
-        executor = LocalExecutor()
-        try:
-            outcome = run_trial(job, executor, TrialControl())
-        finally:
-            executor.close()
-    if outcome.problems:
-        raise SystemExit("\n".join(outcome.problems))
-    report = outcome.reports[0]
-    table = read_trial(job.samples, job.control).table.select(["status", "response_id", "event_ns", "t_end", "t_start"])
+    table = samples.table.select(["status", "response_id", "event_ns", "t_end", "t_start"])
     rows = [row for row in table.to_pylist() if row["status"] == "ok"]
     streams = [{"number": int(row["response_id"].split("-")[1]), "stamps": row["event_ns"]} for row in rows]
     wall_s = (max(row["t_end"] for row in rows) - min(row["t_start"] for row in rows)) / 1e9
-    return judge(streams, simulated, report["cpu_s"], scene.wanted_per_s, wall_s)
+    return judge(streams, simulated, reports[0]["cpu_s"], scene.wanted_per_s, wall_s)
 
 
 def reference(scene: Scene, folder: Path) -> Seen:
@@ -143,29 +123,14 @@ def requests(folder: Path, kind: str) -> tuple[float, float]:
             found = run_reference(simulated, "requests", 32, 1, client)
             per_cpu_s = found["requests"] / found["cpu_s"]
         else:
-            job = TrialJob(
-                run="bench",
-                point="http",
-                trial="http.t1",
-                number=1,
-                uses="http",
-                options={"path": "/instant"},
-                load=Load("closed", duration_s=SECONDS, concurrency=32),
-                target=Target("sim", "external", (Endpoint("http", simulated.url),)),
-                prepared={},
-                prepared_folder=str(folder),
-                seed=7,
-                control=str(folder / "control"),
-                samples=str(folder / "samples"),
-                scratch=str(folder / "scratch"),
+            (report, *_), _ = offer(
+                folder,
+                "http",
+                {"path": "/instant"},
+                Target("sim", "external", (Endpoint("http", simulated.url),)),
+                Load("closed", duration_s=SECONDS, concurrency=32),
                 cpus=() if client is None else (client,),
             )
-            executor = LocalExecutor()
-            try:
-                outcome = run_trial(job, executor, TrialControl())
-            finally:
-                executor.close()
-            report = outcome.reports[0]
             per_cpu_s = report["started"] / report["cpu_s"]
     return per_cpu_s, simulated.load
 

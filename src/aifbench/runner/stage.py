@@ -72,10 +72,7 @@ class _StageWork:
         run.recorder.record("preparation-started", preparation=name, stage=self._stage.id, outlives=up.handle is None)
         try:
             with run.interrupts.breaking(at=1), guarded(run.folder.preparation(name)):
-                prepared = run.steps.prepare(
-                    self._prepare_job(preparation), self._executor(),
-                    self._secrets(preparation.target), self._watch(preparation.target),
-                )  # fmt: skip
+                prepared = run.steps.prepare(*self._about(preparation))
         except StoreError:
             raise
         except AifbenchError as error:
@@ -168,16 +165,18 @@ class _StageWork:
         run.recorder.record("preparation-checking", preparation=name, stage=self._stage.id)
         try:
             with run.interrupts.breaking(at=2), guarded(run.folder.preparation(name)):
-                facts = run.steps.check(
-                    self._prepare_job(preparation), self._executor(),
-                    self._secrets(preparation.target), self._watch(preparation.target),
-                )  # fmt: skip
+                facts = run.steps.check(*self._about(preparation))
         except StoreError:
             raise
         except AifbenchError as error:
             run.recorder.record("problem", text=f"the data of {name} could not be checked after the load: {error}")
             return
         run.recorder.record("preparation-checked", preparation=name, stage=self._stage.id, facts=dict(facts))
+
+    def _about(self, preparation: Preparation) -> tuple[PrepareJob, Executor, tuple[str, ...], Watch]:
+        """What every step on a preparation is told."""
+        target = preparation.target
+        return self._prepare_job(preparation), self._executor(), self._secrets(target), self._watch(target)
 
     def _prepare_job(self, preparation: Preparation) -> PrepareJob:
         return PrepareJob(
@@ -244,10 +243,7 @@ class _StageWork:
             if preparation.id not in run.state.to_clean or self._services.gone(preparation.target) or not prepared:
                 continue
             try:
-                run.steps.clean(
-                    self._prepare_job(preparation), self._executor(),
-                    self._secrets(preparation.target), self._watch(preparation.target),
-                )  # fmt: skip
+                run.steps.clean(*self._about(preparation))
             except AifbenchError as error:
                 run.recorder.record_if_possible("problem", text=f"cleaning up after {preparation.id}: {error}")
             run.recorder.record_if_possible("preparation-cleaned", preparation=preparation.id)

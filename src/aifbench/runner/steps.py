@@ -115,16 +115,14 @@ def run_preparation(
         err=str(folder / "err"),
         grace_s=5.0,
     )
-    handle = executor.submit(spec)
-    try:
-        while not (status := executor.status([handle])[0]).ended:
-            if reason := watch():
-                raise ServiceError(reason, where=f"preparation {job.preparation}")
-            clock.sleep_s(_POLL_S)
-    finally:
-        executor.stop([handle])
+    where = f"preparation {job.preparation}"
+
+    def look() -> None:
+        if reason := watch():
+            raise ServiceError(reason, where=where)
+
+    handle, status = _to_its_end(spec, executor, clock, look)
     if status.exit_code != 0:
-        where = f"preparation {job.preparation}"
         if reason := watch():
             raise ServiceError(reason, where=where, quoted=last_lines(executor, handle))
         if failed.is_file():
@@ -137,6 +135,20 @@ def run_preparation(
             quoted=last_lines(executor, handle),
             hint=f"full log: {folder / 'err'}",
         )
+
+
+def _to_its_end(
+    spec: ProcessSpec, executor: Executor, clock: Clock, look: Callable[[], None] = lambda: None
+) -> tuple[Handle, ProcessStatus]:
+    """Start it and wait for its end, looking around meanwhile; it is stopped whatever breaks the wait off."""
+    handle = executor.submit(spec)
+    try:
+        while not (status := executor.status([handle])[0]).ended:
+            look()
+            clock.sleep_s(_POLL_S)
+    finally:
+        executor.stop([handle])
+    return handle, status
 
 
 def run_evaluation(folder: RunFolder, status: RunStatus, executor: Executor, clock: Clock) -> None:
@@ -153,12 +165,7 @@ def run_evaluation(folder: RunFolder, status: RunStatus, executor: Executor, clo
         err=str(place / "err"),
         grace_s=5.0,
     )
-    handle = executor.submit(spec)
-    try:
-        while not (ended := executor.status([handle])[0]).ended:
-            clock.sleep_s(_POLL_S)
-    finally:
-        executor.stop([handle])
+    handle, ended = _to_its_end(spec, executor, clock)
     if ended.exit_code != 0:
         failed = StoreError if ended.exit_code == ExitCode.STORE else AifbenchError
         raise failed(

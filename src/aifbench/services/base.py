@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from aifbench.model.options import Options
@@ -38,6 +38,28 @@ class Service(ABC):
     @abstractmethod
     def process(self, where: Where) -> ProcessSpec | None:
         """The process to start, or None when there is none (in process, external). Pure."""
+
+    def spec(
+        self,
+        where: Where,
+        argv: Sequence[str],
+        *,
+        grace_s: float = 5.0,
+        env: Mapping[str, str] | None = None,
+        pass_env: tuple[str, ...] = (),
+    ) -> ProcessSpec:
+        """A process as services have it: it works in its own folder, and its logs are there. Pure."""
+        return ProcessSpec(
+            name=self.name,
+            argv=tuple(argv),
+            folder=where.folder,
+            env=env or {},
+            pass_env=pass_env,
+            out=f"{where.folder}/out",
+            err=f"{where.folder}/err",
+            grace_s=grace_s,
+            cpus=where.cpus,
+        )
 
     @abstractmethod
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:

@@ -35,16 +35,8 @@ class Chroma(Service):
     def process(self, where: Where) -> ProcessSpec:
         data = self.options.data_dir or f"{where.folder}/data"
         argv = (program("chroma"), "run", "--path", data, "--host", where.host, "--port", str(where.ports["http"]))
-        return ProcessSpec(
-            name=self.name,
-            argv=argv,
-            folder=where.folder,
-            env={"ANONYMIZED_TELEMETRY": "False", "HOME": where.folder, "OTEL_SDK_DISABLED": "true", "NO_COLOR": "1"},
-            out=f"{where.folder}/out",
-            err=f"{where.folder}/err",
-            grace_s=5.0,
-            cpus=where.cpus,
-        )
+        env = {"ANONYMIZED_TELEMETRY": "False", "HOME": where.folder, "OTEL_SDK_DISABLED": "true", "NO_COLOR": "1"}
+        return self.spec(where, argv, env=env)
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
         port = where.ports["http"]

@@ -94,17 +94,7 @@ class Command(Service):
         argv = ["/bin/sh", "-c", fill(line, where)] if isinstance(line, str) else [fill(part, where) for part in line]
         secrets = tuple(sorted(name for name, value in options.env.items() if SECRET.search(value)))
         env = {name: fill(value, where) for name, value in options.env.items() if name not in secrets}
-        return ProcessSpec(
-            name=self.name,
-            argv=tuple(argv),
-            folder=where.folder,
-            env=env,
-            pass_env=secrets,
-            out=f"{where.folder}/out",
-            err=f"{where.folder}/err",
-            grace_s=options.grace,
-            cpus=where.cpus,
-        )
+        return self.spec(where, argv, grace_s=options.grace, env=env, pass_env=secrets)
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
         options = self.options

@@ -57,15 +57,7 @@ class LlamaCpp(Service):
         argv += ["--threads", str(options.threads), "--batch", str(options.batch)]
         argv += ["--gpu-layers", str(options.gpu_layers)]
         argv += [] if options.prompt_cache else ["--no-prompt-cache"]
-        return ProcessSpec(
-            name=self.name,
-            argv=tuple(argv),
-            folder=where.folder,
-            out=f"{where.folder}/out",
-            err=f"{where.folder}/err",
-            grace_s=5.0,
-            cpus=where.cpus,
-        )
+        return self.spec(where, argv)
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
         """`stream_keep_alive` is false because llama.cpp closes a connection after a streamed answer, although the

@@ -39,15 +39,7 @@ class MilvusLite(Service):
         argv = [program("milvus-lite"), "server", "--data-dir", self.options.data_dir or f"{where.folder}/data"]
         argv += ["--host", where.host, "--port", str(where.ports["grpc"])]
         argv += ["--max-workers", str(self.options.max_workers)]
-        return ProcessSpec(
-            name=self.name,
-            argv=tuple(argv),
-            folder=where.folder,
-            out=f"{where.folder}/out",
-            err=f"{where.folder}/err",
-            grace_s=5.0,
-            cpus=where.cpus,
-        )
+        return self.spec(where, argv)
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
         port = where.ports["grpc"]

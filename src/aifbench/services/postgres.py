@@ -113,15 +113,7 @@ class Postgres(Service):
         argv += ["--host", where.host, "--port", str(where.ports["sql"])]
         for name, value in sorted(options.settings.items()):
             argv += ["--set", f"{name}={setting_text(value)}"]
-        return ProcessSpec(
-            name=self.name,
-            argv=tuple(argv),
-            folder=where.folder,
-            out=f"{where.folder}/out",
-            err=f"{where.folder}/err",
-            grace_s=10.0,
-            cpus=where.cpus,
-        )
+        return self.spec(where, argv, grace_s=10.0)
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
         options = self.options

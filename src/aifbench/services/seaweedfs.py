@@ -55,16 +55,7 @@ class SeaweedFS(Service):
         argv += [f"-master.volumeSizeLimitMB={self.options.volume_size // MIB}", "-master.telemetry=false"]
         argv += ["-master.volumePreallocate=false", f"-volume.max={self.options.volumes}"]
         argv += ["-volume.preStopSeconds=0", f"-filer.maxMB={self.options.chunk_size // MIB}"]
-        return ProcessSpec(
-            name=self.name,
-            argv=tuple(argv),
-            folder=folder,
-            env={"HOME": folder},
-            out=f"{folder}/out",
-            err=f"{folder}/err",
-            grace_s=25.0 if self.options.data_dir else 8.0,
-            cpus=where.cpus,
-        )
+        return self.spec(where, argv, grace_s=25.0 if self.options.data_dir else 8.0, env={"HOME": folder})
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
         """The keys are made at the first start: a file each, and together as S3 clients' shared credentials file."""

@@ -66,15 +66,7 @@ class Simulator(Service):
         for fault in options.faults:
             argv += ["--fault", fault]
         argv += ["--record", f"{where.folder}/record.parquet"] if options.record else []
-        return ProcessSpec(
-            name=self.name,
-            argv=tuple(argv),
-            folder=where.folder,
-            out=f"{where.folder}/out",
-            err=f"{where.folder}/err",
-            grace_s=5.0,
-            cpus=where.cpus,
-        )
+        return self.spec(where, argv)
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
         port = where.ports["http"]
