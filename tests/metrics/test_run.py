@@ -11,7 +11,7 @@ from aifbench.model.load import Load
 from aifbench.model.plan import Estimate, LoadPoint, Plan, PlannedService, Stage, Trial
 from aifbench.model.result import PointResult, RunResult, Validity
 from aifbench.model.samples import Samples
-from tests.metrics.making import CLOSED, Row, point, report, samples, table, users
+from tests.metrics.making import CLOSED, TRIAL, Row, point, report, samples, table, users
 
 FACTS = RunFacts("run-1", "finished", "2026-11-21T14:00:00.000Z", "2026-11-21T14:01:00.000Z", "sha256:0")
 
@@ -177,3 +177,10 @@ def test_recall_curves_are_read_across_load_points_of_one_target_and_load() -> N
     }  # fmt: skip
     assert [entry["point"] for entry in bound["points"]] == ["bound1", "bound2"]
     assert "efficiency" in found.declarations
+
+
+def test_a_trial_with_more_workers_than_planned_says_why_it_has_them() -> None:
+    rows = users(2, 5, 200)
+    done = evaluate_trial(point(replace(CLOSED, concurrency=2)), TRIAL, samples(rows, workers=2), "common")
+    assert done.validity is Validity.VALID
+    assert next(one for one in done.findings if one.code == "remedy").text.startswith("2 workers instead of 1")

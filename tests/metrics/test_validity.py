@@ -92,9 +92,11 @@ def test_an_unreadable_samples_file_makes_a_trial_invalid_and_is_named() -> None
 def test_late_starts_with_a_free_slot_are_the_generators_fault() -> None:
     late = samples(steady_rows(late=3), late_with_free_slot=100)
     assert found(trial(late), "late-with-free-slot").verdict is INVALID
-    few_but_material = samples([*steady_rows(98), *steady_rows(100, late=3)[98:]], late_with_free_slot=2)
+    few_but_material = samples([*steady_rows(94), *steady_rows(100, late=3)[94:]], late_with_free_slot=6)
     assert found(trial(few_but_material), "late-with-free-slot").verdict is INVALID
-    immaterial = samples(steady_rows(length=500.0), late_with_free_slot=2)
+    chance = samples([*steady_rows(96), *steady_rows(100, late=3)[96:]], late_with_free_slot=4)
+    assert found(trial(chance), "late-with-free-slot").verdict is DEGRADED
+    immaterial = samples(steady_rows(length=500.0), late_with_free_slot=6)
     assert found(trial(immaterial), "late-with-free-slot").verdict is DEGRADED
     assert found(trial(samples(steady_rows(), late_with_free_slot=1)), "late-with-free-slot").verdict is VALID
 

@@ -36,6 +36,11 @@ def test_a_schedule_that_counts_is_long_enough_for_its_count() -> None:
     assert made.duration_s == pytest.approx((100 + 100 + 10) / 10)
 
 
+def test_a_number_of_workers_is_fixed_and_auto_is_not() -> None:
+    given = [load(rate_per_s=100, workers=workers) for workers in (2, "auto", None)]
+    assert [(one.workers, one.workers_fixed) for one in given] == [(2, True), (1, False), (1, False)]
+
+
 def test_there_are_never_more_workers_than_users() -> None:
     assert load(concurrency=2, workers=8).workers == 2
     assert load(rate_per_s=100, workers=8).workers == 8

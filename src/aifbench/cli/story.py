@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from aifbench.runner.state import reason_of
 from aifbench.store.journal import Event
 from aifbench.units import format_duration
@@ -15,6 +18,8 @@ def line(event: Event) -> str:
     text = _WORDS.get(event.kind, "")
     if event.kind == "problem" or family == "problem":
         return f"problem: {data.get('text', '')}"
+    if family == "remedy":
+        return _remedy(data)
     if not text:
         return ""
     seconds = data.get("seconds", data.get("ready_s", data.get("wall_s")))
@@ -28,6 +33,7 @@ _WORDS = {
     "run-created": "created",
     "run-started": "started",
     "run-interrupted": "interrupted",
+    "run-reopened": "is done again where it failed",
     "run-finished": "finished",
     "stage-started": "started",
     "service-starting": "starting",
@@ -49,6 +55,14 @@ _WORDS = {
     "trial-failed": "failed",
     "trial-interrupted": "interrupted",
 }
+
+
+def _remedy(data: Mapping[str, Any]) -> str:
+    trial, seen = data.get("trial"), data.get("seen")
+    if data.get("why_not"):
+        return f"remedy: none for {trial}, whose limit was the generator ({seen}): {data['why_not']}"
+    number = f"{data.get('workers')} workers instead of {data.get('before')}"
+    return f"remedy: {data.get('point')} goes on with {number}; the limit of {trial} was the generator: {seen}"
 
 
 def stamped(event: Event) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from aifbench.metrics.across import in_process_targets, recall_curves
@@ -19,6 +19,7 @@ from aifbench.metrics.rates import error_rate, rates, throughput
 from aifbench.metrics.series import common_series, plain
 from aifbench.metrics.slo import Slo, judge, limits, parse_slo
 from aifbench.metrics.spread import Values, by_name, summarise
+from aifbench.metrics.thresholds import OF_GENERATOR
 from aifbench.metrics.together import together
 from aifbench.metrics.validity import invariants, worst
 from aifbench.metrics.view import Generator, View
@@ -70,6 +71,8 @@ def measure_trial(
     generator: Generator | None = None,
 ) -> Measured:
     """The same with what the interval over trials needs. `in_process`: the target answers inside the workers."""
+    planned = point.load.workers
+    point = _as_done(point, samples)
     slos = _slos(point, family)
     view = view_of(point, samples, slos, family, generator)
     kind = family_of(family)
@@ -78,6 +81,7 @@ def measure_trial(
     findings = [
         *common_findings(view, samples, generator_is_target=kind.generator_is_target or in_process),
         *kind.findings(view),
+        *_remedied(planned, point.load.workers),
     ]
     status, reason = end
     if status != "finished":
@@ -96,6 +100,19 @@ def measure_trial(
         series=plain({**common_series(view, values), **kind.series(view)}),
     )
     return Measured(result, _blocks(view, values))
+
+
+def _as_done(point: LoadPoint, samples: Samples) -> LoadPoint:
+    """With as many workers as there were: an earlier trial may have led to more than planned."""
+    told = [int(report["workers"]) for report in samples.workers if isinstance(report.get("workers"), int)]
+    return replace(point, load=replace(point.load, workers=max([point.load.workers, *told])))
+
+
+def _remedied(planned: int, workers: int) -> list[Finding]:
+    if workers == planned:
+        return []
+    text = f"{workers} workers instead of {planned}: an earlier trial of this load point showed the generator's limit"
+    return [Finding("remedy", Validity.VALID, text)]
 
 
 def view_of(
@@ -182,7 +199,7 @@ def evaluate_point(
         metrics[name] = over_trials(name, unit, [metric or absent for metric in having], per_spread)
     after = invariants((check or {}).get("invariants") or {})
     wrong_after = (after,) if after is not None and after.verdict is not Validity.VALID else ()
-    wrong = [finding for finding in together(trials) if finding.verdict is not Validity.VALID]
+    wrong = [one for one in together(trials) if one.verdict is not Validity.VALID or one.code == "remedy"]
     findings = (*_missing_trials(len(kept), planned, trials), *wrong_after, *wrong)
     return PointResult(
         point=point.id,
@@ -206,7 +223,7 @@ def _missing_trials(finished: int, planned: int | None, trials: Sequence[TrialRe
     if any(trial.status == "interrupted" for trial in trials):
         hint = "aifbench resume goes on"
     else:
-        hint = "a failed trial is not repeated: remove the cause and run again"
+        hint = "remove the cause; aifbench resume --retry-failed then does again what failed"
     return (Finding("trials", verdict, f"{finished} of {planned} planned trials finished", hint),)
 
 
@@ -214,7 +231,8 @@ def _missing_trials(finished: int, planned: int | None, trials: Sequence[TrialRe
 class RunFacts:
     """What a run's result says beside its numbers; all of it plain JSON from the run folder.
 
-    `checks` maps a preparation's id to what its workload's `check` said after the last trial.
+    `checks` maps a preparation's id to what its workload's `check` said after the last trial; `no_remedy` a trial
+    whose generator was the limit to why the following trials got no more workers.
     """
 
     run: str
@@ -227,6 +245,7 @@ class RunFacts:
     environment: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    no_remedy: Mapping[str, str] = field(default_factory=dict)
     transports: Mapping[str, str] = field(default_factory=dict)  # workload's name in the catalogue → its transport
 
     def generator(self, uses: str) -> Generator:
@@ -264,7 +283,7 @@ def evaluate_run(
                 )
                 for trial in sorted(planned, key=lambda trial: trial.number)
             ]
-            results = [item.result for item in measured]
+            results = [_with_hint(item.result, facts.no_remedy.get(item.result.trial, "")) for item in measured]
             blocks = [item.blocks for item in measured]
             check = facts.checks.get(point.preparation)
             points.append(evaluate_point(point, family, results, blocks, len(planned), check))
@@ -286,6 +305,19 @@ def evaluate_run(
         declarations=declarations_of(points),
         across=across,
     )
+
+
+def _with_hint(result: TrialResult, why_not: str) -> TrialResult:
+    """Whoever reads that the generator was the limit also reads why it got no more workers."""
+    if not why_not:
+        return result
+    found = tuple(
+        replace(one, hint="; ".join(filter(None, (one.hint, why_not))))
+        if one.code in OF_GENERATOR and one.verdict is not Validity.VALID
+        else one
+        for one in result.findings
+    )
+    return replace(result, findings=found)
 
 
 def _measure(

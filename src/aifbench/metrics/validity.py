@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from aifbench.metrics.error_hints import hint_for
 from aifbench.metrics.thresholds import SWITCH_S, THRESHOLDS
 from aifbench.model.result import Finding, Validity
 from aifbench.units import format_duration, significant
@@ -165,15 +167,20 @@ def schedule_lag(lag_p99_s: float, response_p50_s: float) -> Finding:
 
 
 def late_with_free_slot(late: int, started: int, *, material: bool) -> Finding | None:
-    """INVALID above the upper limit, and above the lower one when the lateness is `material` to response times."""
+    """INVALID above the upper limit, and above the lower one when the lateness is `material` to response times.
+
+    For the latter it must be more than three standard deviations above the limit: two of a hundred may be chance.
+    """
     if started == 0:
         return None
+    allowed = (THRESHOLDS["late-with-free-slot"].degraded or 0.0) * started
+    counts = material and late > allowed + 3 * allowed**0.5
     found = by_limits(
         "late-with-free-slot",
         late / started,
         f"{late} of {started} starts were over 1 ms late with a free slot, {{seen}}",
     )
-    return _worse(found) if found.verdict is Validity.DEGRADED and material else found
+    return _worse(found) if found.verdict is Validity.DEGRADED and counts else found
 
 
 def _worse(found: Finding) -> Finding:
@@ -245,13 +252,17 @@ def concurrency(in_flight: float, users: int) -> Finding:
     return by_limits("concurrency", beyond, f"{significant(in_flight)} in flight, {users} users")
 
 
-def errors(failed: int, ended: int, kinds: Mapping[str, int] | None = None) -> Finding | None:
-    """`kinds` counts the failed ones by error kind, most frequent first."""
+def errors(failed: int, ended: int, kinds: Mapping[str, int] | None = None, example: str = "") -> Finding | None:
+    """`kinds` counts the failed ones by error kind, most frequent first; `example` is what one of those said."""
     if ended == 0:
         return None
     named = ", ".join(f"{count} {kind}" for kind, count in list((kinds or {}).items())[:_KINDS_NAMED])
     why = f" ({named})".replace("{", "{{").replace("}", "}}") if named else ""
-    return by_limits("errors", failed / ended, f"{failed} of {ended} operations failed{why}, {{seen}}")
+    found = by_limits("errors", failed / ended, f"{failed} of {ended} operations failed{why}, {{seen}}")
+    if found.verdict is Validity.VALID or not kinds:
+        return found
+    parts = [hint_for(next(iter(kinds))) or found.hint, f"one of them: {example}" if example else ""]
+    return replace(found, hint="; ".join(part for part in parts if part))
 
 
 def dropped(count: int, scheduled: int) -> Finding | None:

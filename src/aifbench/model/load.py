@@ -15,7 +15,8 @@ Timestamps = Literal["auto", "kernel", "user"]
 class Retries:
     """A failed operation is followed by up to `attempts` operations of their own that do the same work again.
 
-    `on` are error kinds, such as `reset`, `http-503` or `timeout`; `backoff_s` lies between the end of the failed one and the intended start of the next.
+    `on` are error kinds, such as `reset`, `http-503` or `timeout`; `backoff_s` lies between the end of the failed one
+    and the intended start of the next.
     """
 
     attempts: int
@@ -43,7 +44,8 @@ class Load:
     `max_in_flight` caps open-loop operations in flight; `when_full` says whether an operation that finds no free slot
     waits (counted as schedule lag) or is dropped.
     `timeout_s` bounds one operation from its actual start; `drain_s` bounds the wait for operations in flight
-    after the last intended start. `workers` is the number of load-generating processes.
+    after the last intended start. `workers` is the number of load-generating processes; with `workers_fixed` it stays
+    that number whatever a trial shows.
     `shape` carries further arguments of the arrival process. `think_cv` is the coefficient of variation of a
     lognormal think time.
     """
@@ -68,6 +70,7 @@ class Load:
     stop: Stop = Stop()
     retries: Retries | None = None
     timestamps: Timestamps = "auto"
+    workers_fixed: bool = False
 
     @property
     def closed(self) -> bool:

@@ -120,7 +120,11 @@ class LoadKeys(Options):
     retries: RetryKeys | None = Field(
         None, description="Failed operations that are done again, each as an operation of its own."
     )
-    workers: Sweep[Annotated[Count, Field(le=4096)]] | None = Field(None, description="Load-generating processes. 1.")
+    workers: Sweep[Literal["auto"] | Annotated[Count, Field(le=4096)]] | None = Field(
+        None,
+        description="Load-generating processes. `auto`: 1, and more for the following trials when one shows that the "
+        "generator was the limit and cores are free. A number is never changed.",
+    )
     timestamps: Sweep[Timestamps] | None = Field(
         None, description="Who stamps what was received: the `kernel` (`auto`: where it can), or the `user` process."
     )

@@ -183,7 +183,8 @@ def _made(keys: LoadKeys, kind: str, shape: Mapping[str, Any]) -> Load:
     plain = dict(keys)
     counted = plain["operations"] is not None
     concurrency = plain["concurrency"]
-    workers = _or(plain["workers"], 1)
+    fixed = isinstance(plain["workers"], int)
+    workers = plain["workers"] if fixed else 1
     return Load(
         arrival=kind,
         duration_s=_or(plain["duration"], _time_for(plain) if counted else DEFAULT_DURATION_S),
@@ -205,6 +206,7 @@ def _made(keys: LoadKeys, kind: str, shape: Mapping[str, Any]) -> Load:
         stop=_stop(keys.stop),
         retries=_retries(keys.retries),
         timestamps=_or(plain["timestamps"], "auto"),
+        workers_fixed=fixed,
     )
 
 

@@ -52,10 +52,11 @@ def _facts(folder: RunFolder, plan: Plan, state: RunState, status: RunStatus) ->
         run=folder.id,
         status="running" if status == "created" else status,
         started=state.started,
-        ended=state.ended or utc_text(),
+        ended=state.evaluated or state.ended or utc_text(),  # not when this is done, so that doing it again is the same
         plan_hash=content_hash(read_json(folder.plan)),  # as stored: a newer version may know more keys
         preparations={name: _preparation(prepared) for name, prepared in state.prepared.items()},
         checks=state.checked,
+        no_remedy=state.no_remedy,
         services=state.services,
         environment=read_json(folder.environment) if folder.environment.exists() else {},
         problems=(*(f"{failure.what} failed: {failure.reason}" for failure in state.failures), *state.problems),
@@ -76,12 +77,19 @@ def _ends(state: RunState) -> dict[str, TrialEnd]:
     return ends
 
 
+def recompute(folder: RunFolder, status: RunStatus) -> RunResult:
+    """The result from the stored samples, written over the one that is there. Raises StoreError."""
+    state = fold(folder.read_journal().events)
+    result = evaluate(folder, folder.read_plan(), state, status)
+    store_result(folder, result)
+    return result
+
+
 def main(argv: list[str]) -> int:
     """Exit 0 when both files are written, else the error's exit code with its text on err."""
     folder = RunFolder(Path(argv[0]))
     try:
-        state = fold(folder.read_journal().events)
-        store_result(folder, evaluate(folder, folder.read_plan(), state, cast("RunStatus", argv[1])))
+        recompute(folder, cast("RunStatus", argv[1]))
     except AifbenchError as error:
         sys.stderr.write(f"{error}\n")
         return int(error.exit_code)

@@ -87,6 +87,10 @@ class StageServices:
         """Only for services that are not gone."""
         return self._up[name]
 
+    def without_process(self, name: str) -> bool:
+        """Whether it is up and no process of ours is behind it."""
+        return name in self._up and self._up[name].handle is None
+
     def planned(self, name: str) -> PlannedService:
         return self._planned[name]
 

@@ -6,6 +6,7 @@ What failed is written down and the rest goes on; only a store that cannot be wr
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from aifbench.errors import AifbenchError, ExitCode, StoreError
@@ -18,6 +19,7 @@ from aifbench.model.process import Handle
 from aifbench.runner.context import RunContext
 from aifbench.runner.interrupts import BrokenOff
 from aifbench.runner.recorder import Tick
+from aifbench.runner.remedy import decide, free_cores
 from aifbench.runner.services import StageServices
 from aifbench.runner.steps import Watch
 from aifbench.store.files import guarded, read_json
@@ -44,11 +46,12 @@ class _StageWork:
         self._services = StageServices(run, stage.id, keep=run.keep_services and last)
         self._points = {point.id: point for point in stage.points}
         self._failed: dict[str, tuple[str, int]] = {}  # preparation → why, exit code
-        self._last = {self._points[trial.point].preparation: trial.id for trial in stage.trials}
+        self._last: dict[str, str] = {}  # preparation → the last trial that is to be done on its data
 
     def do(self) -> None:
         left = [trial for trial in self._stage.trials if not self._run.state.trial_done(trial.id)]
-        needed = {self._points[trial.point].preparation for trial in left} - {""}
+        self._last = {self._points[trial.point].preparation: trial.id for trial in left}
+        needed = self._last.keys() - {""}
         targets = {item.target for item in self._stage.preparations if item.id in self._run.state.to_clean}
         for service in self._stage.services:
             if left or service.name in targets:
@@ -128,6 +131,27 @@ class _StageWork:
             self._fail_trial(trial, "; ".join(problems), gone[1] if gone else next(iter(codes), int(ExitCode.LOAD)))
         else:
             self._end_trial(trial, "trial-finished")
+            self._remedy(trial, point, outcome)
+
+    def _as_remedied(self, point: LoadPoint) -> LoadPoint:
+        """With the workers that an earlier trial led to."""
+        found = self._run.state.remedies.get(point.id)
+        if found is None:
+            return point
+        load = replace(point.load, workers=int(found["workers"]))
+        return replace(point, load=load, cpus=tuple(int(cpu) for cpu in found["cpus"]))
+
+    def _remedy(self, trial: Trial, point: LoadPoint, outcome: TrialOutcome) -> None:
+        """Write down how many workers the following trials get; a remedy that would come too late is none."""
+        now = self._as_remedied(point)
+        here = [service.name for service in self._stage.services if self._services.without_process(service.name)]
+        found = decide(now.load, now.cpus, outcome.reports, free_cores(self._stage, now.cpus, here))
+        left = any(other.point == point.id and not self._run.state.trial_done(other.id) for other in self._stage.trials)
+        if found is not None and (left or found.why_not):
+            self._run.recorder.record(
+                "remedy", trial=trial.id, point=point.id, before=now.load.workers, workers=found.workers,
+                cpus=list(found.cpus), seen=found.seen, why_not=found.why_not,
+            )  # fmt: skip
 
     def _worker_codes(self, trial: Trial) -> list[int]:
         """The exit codes that workers gave with the errors in their reports."""
@@ -191,6 +215,7 @@ class _StageWork:
 
     def _trial_job(self, trial: Trial, point: LoadPoint) -> TrialJob:
         folder = self._run.folder
+        point = self._as_remedied(point)
         return TrialJob(
             run=folder.id,
             point=point.id,

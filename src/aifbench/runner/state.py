@@ -40,6 +40,7 @@ class RunState:
 
     `starting` has the names of processes that were about to be started when the journal ended.
     `to_clean` has the preparations that left data in a target that outlives the run.
+    `evaluated` is when its samples were last evaluated: everything measured had ended by then.
     `checked` has what workloads found in the data of their preparations after the last trial.
     """
 
@@ -47,6 +48,7 @@ class RunState:
     created: str = ""
     started: str = ""
     ended: str = ""
+    evaluated: str = ""
     attempts: int = 0
     stages_done: frozenset[str] = frozenset()
     prepared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -60,6 +62,8 @@ class RunState:
     kept: frozenset[int] = frozenset()
     failures: tuple[Failure, ...] = ()
     problems: tuple[str, ...] = ()
+    remedies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # point → its workers from now on
+    no_remedy: Mapping[str, str] = field(default_factory=dict)  # trial → why its generator got no more workers
 
     @property
     def over(self) -> bool:
@@ -92,15 +96,32 @@ def _run(state: RunState, event: Event) -> RunState:
         return replace(state, created=event.t)
     if event.kind == "run-started":
         return replace(
-            state, status="running", started=state.started or event.t, ended="", attempts=state.attempts + 1,
-            services_up=frozenset(),
+            state, status="running", started=state.started or event.t, ended="", evaluated="",
+            attempts=state.attempts + 1, services_up=frozenset(),
         )  # fmt: skip
+    if event.kind == "run-reopened":
+        return _reopened(state, frozenset(event.data["trials"]), frozenset(event.data["stages"]))
     if event.kind == "run-interrupted":
         return replace(state, status="interrupted", ended=event.t)
     if event.kind == "run-finished":
         status: RunStatus = "failed" if event.data.get("status") == "failed" else "finished"
         return replace(state, status=status, ended=event.t)
     return state
+
+
+def _reopened(state: RunState, trials: frozenset[str], stages: frozenset[str]) -> RunState:
+    """The failed trials are to be done again, with what failed for their sake."""
+    again = {
+        name: replace(now, status="interrupted", reason="") if name in trials else now
+        for name, now in state.trials.items()
+    }
+    return replace(
+        state, status="interrupted", ended="", trials=again, failures=(), stages_done=state.stages_done - stages
+    )
+
+
+def _result(state: RunState, event: Event) -> RunState:
+    return replace(state, evaluated=event.t) if event.kind == "result-starting" else state
 
 
 def _stage(state: RunState, event: Event) -> RunState:
@@ -186,6 +207,13 @@ def reason_of(what: str, event: Event) -> str:
     return text
 
 
+def _remedy(state: RunState, event: Event) -> RunState:
+    data = event.data
+    if data.get("why_not"):
+        return replace(state, no_remedy={**state.no_remedy, data["trial"]: str(data["why_not"])})
+    return replace(state, remedies={**state.remedies, data["point"]: data})
+
+
 def _fail(state: RunState, what: str, event: Event) -> RunState:
     failure = Failure(what, reason_of(what, event), int(event.data.get("code", 1)))
     return replace(state, failures=(*state.failures, failure))
@@ -199,4 +227,6 @@ _STEPS = {
     "trial": _trial,
     "process": _process,
     "problem": _problem,
+    "result": _result,
+    "remedy": _remedy,
 }
