@@ -14,12 +14,16 @@ from aifbench.metrics.in_flight import mean_in_flight
 from aifbench.metrics.latency import response_ns
 from aifbench.metrics.percentile import Percentile, percentile
 from aifbench.metrics.rates import completed, cpu_shares, inside, offered
+from aifbench.metrics.room import room_findings
+from aifbench.metrics.stamping import stamp_findings
 from aifbench.metrics.thresholds import LATE_NS, LATE_SHARE_MATERIAL
 from aifbench.metrics.view import View
 from aifbench.metrics.window import Window
 from aifbench.model.operation import STATUSES
 from aifbench.model.result import Finding, Validity
 from aifbench.model.samples import Samples
+
+EXAMPLE_LETTERS = 160
 
 
 def common_findings(view: View, samples: Samples, *, generator_is_target: bool) -> list[Finding]:
@@ -34,12 +38,14 @@ def common_findings(view: View, samples: Samples, *, generator_is_target: bool) 
         validity.stopped_early(samples.workers),
         validity.conservation(samples.workers),
         validity.rows(status_counts(view), samples.workers) if not samples.problems else None,
-        validity.errors(failed, ok + failed, operations.error_kind.counts(steady & operations.failed)),
+        _errors(view, ok, failed),
         validity.dropped(int((steady & operations.dropped).sum()), int(steady.sum())),
         validity.few_samples(ok),
         None if generator_is_target or any(view.facts("in_process")) else _worker_cpu(view),
         _generator(view) if view.generator.transport else None,
         *_kept_waiting(view),
+        *stamp_findings(view),
+        *room_findings(view),
         _drift_latency(view),
     ]
     if not view.load.closed:
@@ -49,6 +55,17 @@ def common_findings(view: View, samples: Samples, *, generator_is_target: bool) 
     else:
         found.append(validity.finding("no-window", Validity.DEGRADED, view.window.reason))
     return [item for item in found if item is not None]
+
+
+def _errors(view: View, ok: int, failed: int) -> Finding | None:
+    operations = view.operations
+    rows = operations.steady & operations.failed
+    kinds = operations.error_kind.counts(rows)
+    example = ""
+    if kinds:
+        first = int(np.flatnonzero(rows & operations.error_kind.among(next(iter(kinds))))[0])
+        example = (operations.text("note", first) or "")[:EXAMPLE_LETTERS]
+    return validity.errors(failed, ok + failed, kinds, example)
 
 
 def status_counts(view: View) -> dict[str, int]:

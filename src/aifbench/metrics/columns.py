@@ -111,6 +111,10 @@ class Operations:
         codes = pc.fill_null(encoded.indices, pa.scalar(-1, encoded.indices.type)).to_numpy()
         return Words(np.asarray(codes, np.int32), tuple(str(name) for name in encoded.dictionary.to_pylist()))
 
+    def text(self, name: str, row: int) -> str | None:
+        """One cell of a column of strings; None where it is null or the column does not exist."""
+        return self.table.column(name)[row].as_py() if self.has(name) else None
+
     def lists(self, name: str) -> Lists | None:
         """The column of lists of numbers; None where it does not exist or holds no list."""
         if not self.has(name):

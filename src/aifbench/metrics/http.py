@@ -15,9 +15,10 @@ from aifbench.metrics.declare import spread as declared_spread
 from aifbench.metrics.family import Family
 from aifbench.metrics.rates import bandwidth, per_second
 from aifbench.metrics.spread import Values, durations, of_successes
+from aifbench.metrics.stamping import merged_finding, merged_share
 from aifbench.metrics.view import View
 from aifbench.metrics.window import Window
-from aifbench.model.result import Metric
+from aifbench.model.result import Finding, Metric
 
 NO_EVENTS = "no events: the answers are not read as streams of them (option events)"
 
@@ -40,7 +41,11 @@ class Http(Family):
         return [
             bandwidth(view, f"bandwidth_{way}", view.operations.floats(f"bytes_{way}"), f"no operation {verb} a body")
             for way, verb in (("in", "received"), ("out", "sent"))
-        ] + [self._event_rate(view)]
+        ] + [self._event_rate(view), merged_share(*_steady_events(view))]
+
+    def findings(self, view: View) -> Sequence[Finding]:
+        found = merged_finding(*_steady_events(view))
+        return () if found is None else [found]
 
     def _event_rate(self, view: View) -> Metric:
         stamps, _ = events_of(view.operations)
@@ -48,6 +53,12 @@ class Http(Family):
             return Metric("event_throughput", "1/s", None, reason=NO_EVENTS)
         count = int(view.window.holds(stamps).sum()) if isinstance(view.window, Window) else 0
         return per_second(view, "event_throughput", count, count)
+
+
+def _steady_events(view: View) -> tuple[Stamps, Rows]:
+    stamps, rows = events_of(view.operations)
+    chosen = view.operations.steady[rows]
+    return stamps[chosen], rows[chosen]
 
 
 def events_of(operations: Operations) -> tuple[Stamps, Rows]:

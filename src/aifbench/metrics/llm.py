@@ -20,6 +20,7 @@ from aifbench.metrics.family import Family
 from aifbench.metrics.rates import inside, per_second, share
 from aifbench.metrics.series import binned, bins
 from aifbench.metrics.spread import Values, durations, numbers, of_successes
+from aifbench.metrics.stamping import merged_finding, merged_share
 from aifbench.metrics.validity import by_limits
 from aifbench.metrics.view import View
 from aifbench.metrics.window import Window
@@ -156,6 +157,7 @@ class Llm(Family):
             return [
                 Metric("output_throughput", "tokens/s", None, reason=reason),
                 Metric("total_throughput", "tokens/s", None, reason=reason),
+                Metric("merged_events_share", "share", None, reason=reason),
                 Metric("estimated_tokens_share", "share", None, reason=reason),
             ]
         chosen = view.window.holds(stamps) if isinstance(view.window, Window) else np.zeros(len(stamps), np.bool_)
@@ -163,9 +165,12 @@ class Llm(Family):
         output = per_second(view, "output_throughput", produced, int(chosen.sum()), "tokens/s")
         steady = operations.steady & operations.ok
         guessed = int((steady & estimated(operations)).sum())
+        events = Events(operations)
+        chosen_events = operations.steady[events.rows]
         return [
             output,
             self._total(view, produced),
+            merged_share(events.stamps[chosen_events], events.rows[chosen_events]),
             share("estimated_tokens_share", guessed, int(steady.sum()), "no request succeeded in the steady phase"),
         ]
 
@@ -198,7 +203,11 @@ class Llm(Family):
         if not ok.any():
             return ()
         seen = int((ok & estimated(operations)).sum()) / int(ok.sum())
-        return [by_limits("token-source", seen, "{seen} of the requests have an estimated count of output tokens")]
+        events = Events(operations)
+        chosen = operations.steady[events.rows]
+        reads = merged_finding(events.stamps[chosen], events.rows[chosen])
+        text = "{seen} of the requests have an estimated count of output tokens"
+        return [by_limits("token-source", seen, text), *([] if reads is None else [reads])]
 
 
 def estimated(operations: Operations) -> Mask:

@@ -8,6 +8,7 @@ import numpy as np
 
 from aifbench.metrics.columns import Floats, Mask
 from aifbench.metrics.in_flight import mean_in_flight
+from aifbench.metrics.stamping import read_delays
 from aifbench.metrics.view import View
 from aifbench.metrics.window import Window
 from aifbench.model.result import Metric
@@ -80,6 +81,7 @@ def rates(view: View) -> list[Metric]:
         share("dropped_share", dropped, steady, "nothing was scheduled in the steady phase"),
         _in_flight(view),
         _cpu_share(view),
+        *read_delays(view),
     ]
 
 

@@ -41,6 +41,7 @@ _COSBENCH = "Zheng et al., COSBench (ICPE 2013)"
 _HYPERFINE = "own: wall time of one execution"
 _WINDOW = "own: common window, from the last worker's first completion after warm-up to the first worker's last start"
 _OWN = "own"
+_MERGED = "events that one read brought together with a later one of their answer ÷ events: their own time is not known"
 
 SPREADS: dict[str, tuple[Spread, ...]] = {
     "common": (
@@ -190,6 +191,16 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
         Declaration(
             "worker_cpu_share", "share", "lower", "CPU time of the busiest worker ÷ wall time of the load", _OWN
         ),
+        *(
+            Declaration(
+                f"read_delay_{which}",
+                "s",
+                "lower",
+                f"{which} of: the generator's read − the kernel's stamp of the data, of the worst worker, to 1 %",
+                _OWN,
+            )
+            for which in ("p50", "p99")
+        ),
     ),
     "llm": (
         Declaration(
@@ -202,6 +213,7 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
             "output tokens stamped inside the window, and prompt tokens of requests whose first token is, ÷ window",
             _VLLM,
         ),
+        Declaration("merged_events_share", "share", "lower", _MERGED, _OWN),
         Declaration(
             "estimated_tokens_share",
             "share",
@@ -242,6 +254,7 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
     "http": (
         Declaration("bandwidth_in", "bytes/s", "higher", "bytes of bodies received in the window ÷ window", _COSBENCH),
         Declaration("bandwidth_out", "bytes/s", "higher", "bytes of bodies sent in the window ÷ window", _COSBENCH),
+        Declaration("merged_events_share", "share", "lower", _MERGED, _OWN),
         Declaration(
             "event_throughput", "1/s", "higher", "events of successful answers stamped in the window ÷ window", _OWN
         ),

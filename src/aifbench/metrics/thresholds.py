@@ -130,6 +130,32 @@ THRESHOLDS: Mapping[str, Threshold] = {
         0, None, "", "the load was ended by stop.error_rate before its planned end",
         "the report's table of errors by kind has an example of each",
     ),
+    "read-delay": Threshold(
+        0.01, None, "s",
+        "what had arrived lay so long unread at p99: the kernel's stamps keep it out of the latencies, but users of a "
+        "closed loop ask later by it, and several events end up in one read",
+        "raise load.workers, or give the generator cores of its own",
+    ),
+    "merged-reads": Threshold(
+        0.05, None, "share",
+        "of events that came in one read only the last one's time is known, so above p95 gaps are made by reads; "
+        "either the server sends several at once, or the generator read late (see read_delay)",
+        "where read_delay is high: raise load.workers",
+    ),
+    "clock-step": Threshold(
+        0, None, "",
+        "stamps of the kernel follow the wall clock; those around a step were replaced by those of the reads",
+        "have the clock slewed, not stepped, during runs, or use load.timestamps: user",
+    ),
+    "descriptors": Threshold(
+        0.90, None, "share", "a worker that runs out of file descriptors cannot connect any more",
+        "raise the limit, ulimit -n, or load.workers: each worker has a limit of its own",
+    ),
+    "ports": Threshold(
+        0.80, None, "share",
+        "a closed connection's port is taken for 60 s; near the end of the range connecting takes longer, then fails",
+        "have the server keep connections alive, lower the rate, or widen net.ipv4.ip_local_port_range",
+    ),
     "token-source": Threshold(
         0.0, None, "share", "a count of events is not a count of tokens", "use a server that reports usage"
     ),
