@@ -112,12 +112,20 @@ def test_list_status_show_and_logs_tell_of_the_run(done: Place) -> None:
     rows = json.loads(done.call("list", "--json")[0])
     assert {row["name"] for row in rows} == {"small"}
     run = rows[0]["id"]
-    assert f"{run}: finished, 1 of 1 trials done" in done.call("status", run)[0]
+    assert f"{run}: finished, 1 of 1 trials finished" in done.call("status", run)[0]
     assert json.loads(done.call("status", "--json")[0])["run"] == run, "the newest is the default"
     assert "disk" in done.call("show", run)[0]
     assert json.loads(done.call("show", run, "--json")[0])["run"] == run
     assert "trial disk.t1 finished" in done.call("logs", run)[0]
     assert "trial disk.t1 finished" in done.call("logs", run, "--follow")[0], "a run that is over is not waited for"
+
+
+def test_all_numbers_can_be_made_again_from_the_stored_samples(done: Place) -> None:
+    folder = Path(done.said[0].splitlines()[-1]).parent
+    before = (folder / "result.json").read_bytes()
+    (folder / "result.json").unlink()
+    assert done.call("report", folder.name, "--recompute")[0] == f"{folder / 'report.html'}\n"
+    assert (folder / "result.json").read_bytes() == before
 
 
 def test_logs_of_an_unknown_part_name_the_known_ones(done: Place) -> None:
@@ -188,7 +196,7 @@ def test_ctrl_c_ends_in_order_keeps_what_was_measured_and_resume_goes_on(fresh: 
     assert process.returncode == 130, err
     assert f"aifbench resume {run}" in err
     status = json.loads(fresh.call("status", run, "--json")[0])
-    assert (status["status"], status["trials_done"], status["controller"]) == ("interrupted", 1, None)
+    assert (status["status"], status["trials_finished"], status["controller"]) == ("interrupted", 1, None)
     said, complaint = fresh.call("resume", run, "--allow-invalid", "--quiet")
     assert (said, complaint) == (f"{fresh.runs / run / 'report.html'}\n", ""), "quiet: the path and nothing else"
     journal = (fresh.runs / run / "events.jsonl").read_text()

@@ -18,6 +18,7 @@ from aifbench.runner.run import resume, start
 from aifbench.runner.state import fold
 from aifbench.store.folder import RunFolder
 from aifbench.store.journal import Event, Journal
+from aifbench.store.summary import read_summary
 from tests.runner.world import FakeSteps, driving, new_machine
 from tests.store.plans import small_plan
 from tests.store.test_files import forbid_writing, in_child
@@ -332,3 +333,32 @@ def test_a_run_folder_can_be_moved_and_resumed_elsewhere(tmp_path: Path) -> None
     shutil.move(folder.path, moved.path)
     machine = new_machine()
     assert resume(moved, driving(machine, tmp_path, executor=FakeExecutor(machine))).exit_code == ExitCode.GOOD
+
+
+def test_a_run_that_failed_is_over_with_its_own_exit_code(tmp_path: Path) -> None:
+    machine = new_machine()
+    steps = FakeSteps(machine)
+    steps.never_ready.add("service1")
+    folder = run(tmp_path, machine, steps=steps).folder
+    outcome = resume(folder, driving(machine, tmp_path))
+    assert (outcome.already, outcome.status, outcome.exit_code) == (True, "failed", ExitCode.SERVICE)
+
+
+def test_what_failed_is_done_again_when_asked_and_what_finished_is_not(tmp_path: Path) -> None:
+    machine = new_machine()
+    steps = FakeSteps(machine)
+    steps.never_ready.add("service2")
+    folder = run(tmp_path, machine, steps=steps, stages=2).folder
+    assert (read_summary(folder).trials_finished, read_summary(folder).trials_failed) == (2, 2)
+    outcome = resume(folder, replace(driving(machine, tmp_path), retry_failed=True))
+    assert (outcome.status, outcome.exit_code) == ("finished", ExitCode.GOOD)
+    done = [event["trial"] for event in data(folder, "trial-finished")]
+    assert done == ["work1.t1", "work1.t2", "work2.t1", "work2.t2"]
+    summary = read_summary(folder)
+    assert (summary.status, summary.trials_finished, summary.trials_failed) == ("finished", 4, 0)
+
+
+def test_a_result_ends_when_its_evaluation_began_however_often_it_is_made(tmp_path: Path) -> None:
+    folder = run(tmp_path, new_machine()).folder
+    events = folder.read_journal().events
+    assert fold(events).evaluated == next(event.t for event in events if event.kind == "result-starting")

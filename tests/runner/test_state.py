@@ -40,6 +40,19 @@ def test_a_trial_begun_again_counts_its_attempts_and_is_done_when_it_finished_or
     assert state(begin, ("trial-failed", {"trial": "a.t1", "reason": "x", "code": 6})).trial_done("a.t1")
 
 
+def test_a_run_that_is_opened_again_has_its_failed_trials_undone_and_its_finished_ones_done() -> None:
+    found = state(
+        ("trial-finished", {"trial": "a.t1"}),
+        ("trial-failed", {"trial": "a.t2", "reason": "x", "code": 6}),
+        ("stage-finished", {"stage": "1"}),
+        ("stage-finished", {"stage": "2"}),
+        ("run-finished", {"status": "failed"}),
+        ("run-reopened", {"trials": ["a.t2"], "stages": ["2"]}),
+    )
+    assert (found.trial_done("a.t1"), found.trial_done("a.t2")) == (True, False)
+    assert (found.over, len(found.failures), sorted(found.stages_done)) == (False, 0, ["1"])
+
+
 def test_failures_keep_their_reason_and_exit_code() -> None:
     found = state(("service-failed", {"service": "llm", "reason": "no memory", "code": 5}))
     assert [(one.what, one.reason, one.code) for one in found.failures] == [("service llm", "no memory", 5)]

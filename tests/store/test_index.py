@@ -33,7 +33,9 @@ def finish(folder: RunFolder) -> None:
 def test_runs_are_listed_youngest_first_with_what_their_journal_says(root: Path, tmp_path: Path) -> None:
     listed = Index(tmp_path).list_runs(root)
     assert [run.id for run in listed] == sorted((path.name for path in root.iterdir()), reverse=True)
-    assert {(run.status, run.trials, run.trials_done, run.validity) for run in listed} == {("finished", 2, 1, "VALID")}
+    assert {(run.status, run.trials, run.trials_finished, run.validity) for run in listed} == {
+        ("finished", 2, 1, "VALID")
+    }
 
 
 def test_lists_are_filtered_by_name_status_and_number(root: Path, tmp_path: Path) -> None:

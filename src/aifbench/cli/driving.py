@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -105,19 +105,29 @@ def present(outcome: Outcome, plan: Plan, manner: Manner) -> None:
         note(text)
     for problem in outcome.problems:
         note(f"problem: {problem}")
-    if outcome.status == "interrupted":
-        note(f"interrupted; what was measured is kept. Go on with it: aifbench resume {folder.id}")
-    elif outcome.exit_code is not ExitCode.GOOD:
-        note(f"exit code {outcome.exit_code.value}: {_MEANING.get(outcome.exit_code, outcome.exit_code.name)}")
-    if manner.as_json:
-        _print_json(outcome)
-        return
-    if result is not None and not manner.quiet:
+    if result is not None and not manner.quiet and not manner.as_json:
         from aifbench.report import terminal
 
         terminal.render(_without_told(result, outcome), plan, console())
+    sys.stdout.flush()
+    for text in _closing(outcome):
+        note(text)
     sys.stderr.flush()
+    if manner.as_json:
+        _print_json(outcome)
+        return
     click.echo(folder.report if folder.report.is_file() else folder.path)
+
+
+def _closing(outcome: Outcome) -> Iterator[str]:
+    """What the exit code means, and how to go on, where there is something to say."""
+    if outcome.status == "interrupted":
+        yield f"interrupted; what was measured is kept. Go on with it: aifbench resume {outcome.folder.id}"
+        return
+    if outcome.status == "failed" and not outcome.already:
+        yield f"do again what failed: aifbench resume {outcome.folder.id} --retry-failed"
+    if outcome.exit_code is not ExitCode.GOOD:
+        yield f"exit code {outcome.exit_code.value}: {_MEANING.get(outcome.exit_code, outcome.exit_code.name)}"
 
 
 def failures_text(failures: Iterable[Failure]) -> list[str]:
@@ -172,12 +182,12 @@ def _print_json(outcome: Outcome) -> None:
     print_json(facts)
 
 
-def go_on_without_terminal(folder: RunFolder, manner: Manner) -> None:
+def go_on_without_terminal(folder: RunFolder, manner: Manner, flags: Iterable[str] = ()) -> None:
     """Hand the run to a process of its own and say how to look after it."""
     from aifbench.executors.local import LocalExecutor
     from aifbench.runner.detach import detach
 
-    argv = [sys.executable, "-m", "aifbench", "resume", str(folder.path), *manner.flags()]
+    argv = [sys.executable, "-m", "aifbench", "resume", str(folder.path), *manner.flags(), *flags]
     executor = LocalExecutor()
     try:
         handle: Handle = detach(folder, argv, executor)

@@ -23,6 +23,7 @@ def list_runs(name: str, status: str, limit: int, runs: Path | None, as_json: bo
     """List all runs, newest first."""
     from aifbench.store.find import runs_root
     from aifbench.store.index import Index
+    from aifbench.store.summary import trials_text
 
     root = runs_root(runs)
     found = Index().list_runs(root, limit=limit, name=name, status=status)
@@ -36,8 +37,5 @@ def list_runs(name: str, status: str, limit: int, runs: Path | None, as_json: bo
         return
     print_table(
         ["run", "recipe", "status", "trials", "validity", "started"],
-        [
-            [run.id, run.name, run.status, f"{run.trials_done}/{run.trials}", run.validity or "–", run.started[:19]]
-            for run in found
-        ],
+        [[run.id, run.name, run.status, trials_text(run), run.validity or "–", run.started[:19]] for run in found],
     )

@@ -37,6 +37,19 @@ def read_result(folder: RunFolder) -> RunResult:
         raise StoreError(f"not a result: {place}: {first['msg']}", where=str(folder.result)) from error
 
 
+def recomputed(folder: RunFolder) -> RunResult:
+    """The result made again from the stored samples, and stored. Raises StoreError, also of a run that is under way."""
+    from aifbench.runner.evaluate import recompute
+    from aifbench.runner.state import fold
+
+    lock = folder.take_lock()
+    try:
+        state = fold(folder.read_journal().events)
+        return recompute(folder, state.status if state.over else "interrupted")
+    finally:
+        lock.release()
+
+
 def write_reports(folder: RunFolder, result: RunResult, plan: Plan, formats: Iterable[str]) -> list[Written]:
     """Into the run folder, under each format's usual name."""
     return write_all(folder.path, result, plan, read_text(folder.recipe), write_atomic, formats)

@@ -22,7 +22,7 @@ from aifbench.store.folder import RunFolder
 @runs_option
 @json_option
 def status(reference: str, runs: Path | None, as_json: bool) -> None:
-    """Say how far a run is: trials done, the one under way, services, problems."""
+    """Say how far a run is: trials finished, the one under way, services, problems."""
     from aifbench.cli.find import run_to_look_at
     from aifbench.store.summary import read_summary
 
@@ -38,7 +38,8 @@ def status(reference: str, runs: Path | None, as_json: bool) -> None:
         "started": summary.started,
         "ended": summary.ended,
         "trials": summary.trials,
-        "trials_done": summary.trials_done,
+        "trials_finished": summary.trials_finished,
+        "trials_failed": summary.trials_failed,
         "under_way": _under_way(folder, state),
         "services": sorted(state.services_up) if holder else [],
         "controller": None if holder is None else {"pid": holder.pid, "host": holder.host, "since": holder.since},
@@ -70,7 +71,9 @@ def _under_way(folder: RunFolder, state: RunState) -> list[dict[str, Any]]:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    click.echo(f"{facts['run']}: {facts['status']}, {facts['trials_done']} of {facts['trials']} trials done")
+    failed = f", {facts['trials_failed']} failed" if facts["trials_failed"] else ""
+    finished = f"{facts['trials_finished']} of {facts['trials']} trials finished"
+    click.echo(f"{facts['run']}: {facts['status']}, {finished}{failed}")
     for trial in facts["under_way"]:
         counts = ", ".join(f"{key} {trial[key]}" for key in ("offered", "ended", "errors", "dropped"))
         click.echo(f"  trial {trial['trial']} ({trial['phase']}): {counts}")
@@ -86,4 +89,6 @@ def _print(facts: dict[str, Any]) -> None:
         click.echo(f"  validity: {facts['validity']}")
     if facts["status"] in ("interrupted", "stopped", "created"):
         click.echo(f"  go on with it: aifbench resume {facts['run']}")
+    if facts["status"] == "failed":
+        click.echo(f"  do again what failed: aifbench resume {facts['run']} --retry-failed")
     click.echo(f"  folder: {facts['folder']}")

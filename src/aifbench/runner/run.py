@@ -15,7 +15,7 @@ from pathlib import Path
 
 import aifbench
 from aifbench.clock import SYSTEM, Clock
-from aifbench.errors import AifbenchError, ExitCode, StoreError
+from aifbench.errors import AifbenchError, StoreError
 from aifbench.executors.base import Executor
 from aifbench.model.plan import Plan
 from aifbench.model.result import RunResult
@@ -41,14 +41,15 @@ Finish = Callable[[RunFolder, RunResult], None]
 class Driving:
     """How a run is driven; nothing of it changes what is measured.
 
-    `keep_services` leaves the services of the last stage up. `executor` stands in for every executor that the plan
-    names. `finish` gets the result when result.json is there.
+    `keep_services` leaves the services of the last stage up. `retry_failed` does again what failed. `executor` stands
+    in for every executor that the plan names. `finish` gets the result when result.json is there.
     """
 
     observer: Observer | None = None
     clock: Clock = SYSTEM
     executor: Executor | None = None
     keep_services: bool = False
+    retry_failed: bool = False
     allow_invalid: bool = False
     finish: Finish | None = None
     steps: Steps | None = None
@@ -70,13 +71,16 @@ def create(plan: Plan, recipe_text: str, site_text: str, root: Path) -> RunFolde
 def resume(folder: RunFolder, driving: Driving | None = None) -> Outcome:
     """The rest of a run whose controller ended; a run that is over is left as it is.
 
+    Its exit code is then that of its failures, 0 when it has none.
     Raises StoreError for what is no run folder, or one of a newer version, or one that another controller holds.
     """
     check_folder(folder)
     state = fold(folder.read_journal().events)
-    if state.over:
-        return Outcome(folder, state.status, ExitCode.GOOD, state.failures, state.problems, already=True)
-    return drive(folder, driving or Driving())
+    driving = driving or Driving()
+    if state.over and not (driving.retry_failed and state.failures):
+        code = exit_code(None, status=state.status, failures=state.failures)
+        return Outcome(folder, state.status, code, state.failures, state.problems, already=True)
+    return drive(folder, driving)
 
 
 def drive(folder: RunFolder, driving: Driving) -> Outcome:
@@ -126,8 +130,17 @@ class _Drive:
             status = "interrupted"
         return self._end(status)
 
+    def _reopen(self) -> None:
+        """Write down that failed trials are not done, nor the stages that they belong to."""
+        run = self._run
+        failed = {name for name, trial in run.state.trials.items() if trial.status == "failed"}
+        stages = [stage.id for stage in run.plan.stages if any(trial.id in failed for trial in stage.trials)]
+        run.recorder.record("run-reopened", trials=sorted(failed), stages=stages)
+
     def _begin(self) -> None:
         run = self._run
+        if self._driving.retry_failed and run.state.failures:
+            self._reopen()
         run.recorder.record(
             "run-started",
             pid=os.getpid(),

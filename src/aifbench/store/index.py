@@ -38,7 +38,7 @@ class Index:
     """A damaged or absent file is made again from the run folders by the call that finds it so."""
 
     def __init__(self, home: Path | None = None) -> None:
-        self.path = (home or aifbench_home()) / "index-1.sqlite"
+        self.path = (home or aifbench_home()) / "index-2.sqlite"
 
     def record(self, folder: RunFolder) -> None:
         """Bring this run's row up to date."""

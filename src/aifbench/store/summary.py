@@ -27,7 +27,8 @@ class RunSummary:
     plan_hash: str = ""
     points: int = 0
     trials: int = 0
-    trials_done: int = 0
+    trials_finished: int = 0
+    trials_failed: int = 0
     validity: str = ""
     exit_code: int | None = None
 
@@ -35,15 +36,24 @@ class RunSummary:
 def summarize(run_id: str, events: Iterable[Event], *, held: bool) -> RunSummary:
     """Pure. `held` says whether a controller holds the run now."""
     summary = RunSummary(run_id)
-    done: set[str] = set()
+    ends: dict[str, str] = {}
     for event in events:
         if event.kind in ("trial-finished", "trial-failed"):
-            done.add(str(event.data.get("trial")))
+            ends[str(event.data.get("trial"))] = event.kind
+        elif event.kind == "run-reopened":
+            ends = {trial: kind for trial, kind in ends.items() if kind == "trial-finished"}
         else:
             summary = _apply(summary, event)
     if summary.status == "running" and not held:
         summary = replace(summary, status="stopped")
-    return replace(summary, trials_done=len(done))
+    finished = sum(kind == "trial-finished" for kind in ends.values())
+    return replace(summary, trials_finished=finished, trials_failed=len(ends) - finished)
+
+
+def trials_text(summary: RunSummary) -> str:
+    """`3/3`, or `1/3, 2 failed`: those that finished, of those that are planned."""
+    failed = f", {summary.trials_failed} failed" if summary.trials_failed else ""
+    return f"{summary.trials_finished}/{summary.trials}{failed}"
 
 
 def _apply(summary: RunSummary, event: Event) -> RunSummary:
@@ -59,7 +69,7 @@ def _apply(summary: RunSummary, event: Event) -> RunSummary:
             started=event.t,
         )
     if event.kind == "run-started":
-        return replace(summary, status="running", ended="")
+        return replace(summary, status="running", ended="", validity="", exit_code=None)
     if event.kind == "run-interrupted":
         return replace(summary, status="interrupted", ended=event.t)
     if event.kind == "run-finished":
