@@ -253,8 +253,8 @@ def main(argv: list[str]) -> int:
 
 
 def _give_up(error: AifbenchError, control: ControlFolder, index: int) -> int:
-    parts = to_record(error)
-    return give_up(error, control.report(index), {"worker": index, "error": str(error), "parts": parts, **parts})
+    told = {"worker": index, "error": str(error), "parts": to_record(error), "exit_code": int(error.exit_code)}
+    return give_up(error, control.report(index), told)
 
 
 if __name__ == "__main__":
