@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from aifbench.clock import monotonic_ns
-from aifbench.load.loop import Loop
 from aifbench.load.transport.http import Buffers
 from aifbench.load.transport.http_answer import HttpAnswer
 from aifbench.load.transport.http_slot import HttpSlot
@@ -69,7 +68,7 @@ def cut(pieces: Sequence[bytes | memoryview], size: int) -> Iterator[list[memory
 class MultipartSlot:
     """Connections of one user: plain operations go over the first, parts over all of them."""
 
-    def __init__(self, client: ObjectClient, s3: S3, loop: Loop, done: Done) -> None:
+    def __init__(self, client: ObjectClient, s3: S3, loop: Any, done: Done) -> None:
         self._client = client
         self._s3 = s3
         self._done = done
