@@ -19,10 +19,10 @@ from aifbench.clock import process_time_ns
 from aifbench.simulate.record import write
 from aifbench.simulate.server import Behaviour, Simulator
 from aifbench.simulate.timing import Timing, parse_delay
-first, gap, record, cpu = sys.argv[1:5]
+first, gap, record, cpu, keep = sys.argv[1:6]
 if cpu:
     os.sched_setaffinity(0, {int(cpu)})
-simulator = Simulator(Behaviour(Timing(parse_delay(first), parse_delay(gap))))
+simulator = Simulator(Behaviour(Timing(parse_delay(first), parse_delay(gap))), keep_record=keep == "keep")
 signal.signal(signal.SIGTERM, lambda *_: simulator.stop())
 print(simulator.port, flush=True)
 gc.disable()
@@ -53,15 +53,13 @@ class Simulated:
 
 
 @contextlib.contextmanager
-def simulating(folder: Path, first: str, gap: str, cpu: int | None) -> Iterator[Simulated]:
+def simulating(folder: Path, first: str, gap: str, cpu: int | None, *, keep_record: bool = True) -> Iterator[Simulated]:
+    """Without its record the simulator's own memory does not grow."""
     import pyarrow.parquet as pq
 
     record = folder / "record.parquet"
-    process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, first, gap, str(record), "" if cpu is None else str(cpu)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    words = [first, gap, str(record), "" if cpu is None else str(cpu), "keep" if keep_record else ""]
+    process = subprocess.Popen([sys.executable, "-c", _PROGRAM, *words], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     simulated = Simulated(int(process.stdout.readline()))
     try:
@@ -70,4 +68,4 @@ def simulating(folder: Path, first: str, gap: str, cpu: int | None) -> Iterator[
         process.send_signal(signal.SIGTERM)
         simulated.load = float(process.stdout.readline())
         process.wait(60)
-    simulated.exchanges = pq.read_table(record).to_pydict()
+    simulated.exchanges = pq.read_table(record).to_pydict() if keep_record else {}

@@ -26,6 +26,7 @@ def offer(
     prepared: Mapping[str, Any] | None = None,
     seed: int = 7,
     cpus: tuple[int, ...] = (),
+    hooks: TrialControl | None = None,
 ) -> tuple[Sequence[Mapping[str, Any]], Samples]:
     """The workers' reports and their samples; ends the program when a worker failed."""
     job = TrialJob(
@@ -47,7 +48,7 @@ def offer(
     )
     executor = LocalExecutor()
     try:
-        outcome = run_trial(job, executor, TrialControl())
+        outcome = run_trial(job, executor, hooks or TrialControl())
     finally:
         executor.close()
     if outcome.problems:
