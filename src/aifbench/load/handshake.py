@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,10 @@ def as_store_error(error: OSError) -> StoreError | None:
     return refused(error, error.filename or "", "a file") if error.errno in _FULL else None
 
 
-def give_up(error: AifbenchError, path: Path, told: Any) -> int:
-    """Say the error on err and put `told` into the file, as far as either can be written; returns the exit code."""
+def give_up(error: AifbenchError, path: Path, told: Any, say: Callable[[str], None]) -> int:
+    """Say the error and put `told` into the file, as far as either can be written; returns the exit code."""
     with contextlib.suppress(OSError):
-        sys.stderr.write(f"{error}\n")
-        sys.stderr.flush()
+        say(str(error))
     with contextlib.suppress(StoreError):
         put_json(path, told)
     return int(error.exit_code)

@@ -50,10 +50,10 @@ def main(argv: list[str]) -> int:
             else:
                 workload.cleanup(context, prepared)
     except AifbenchError as error:
-        return give_up(error, folder / FAILED, to_record(error))
+        return give_up(error, folder / FAILED, to_record(error), say)
     except Exception as error:  # what a client library raises must reach the user in one line, too
         if isinstance(error, OSError) and (full := as_store_error(error)) is not None:
-            return give_up(full, folder / FAILED, to_record(full))
+            return give_up(full, folder / FAILED, to_record(full), say)
         put_json(folder / FAILED, to_record(AifbenchError(f"{type(error).__name__}: {error}")))
         raise
     return 0

@@ -254,7 +254,12 @@ def main(argv: list[str]) -> int:
 
 def _give_up(error: AifbenchError, control: ControlFolder, index: int) -> int:
     told = {"worker": index, "error": str(error), "parts": to_record(error), "exit_code": int(error.exit_code)}
-    return give_up(error, control.report(index), told)
+    return give_up(error, control.report(index), told, say)
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":
