@@ -6,6 +6,7 @@ What failed is written down and the rest goes on; only a store that cannot be wr
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from aifbench.executors.base import Executor
 from aifbench.load.job import PrepareJob, TrialJob
 from aifbench.load.progress import Progress
 from aifbench.load.trial import TrialControl, TrialOutcome
+from aifbench.model.options import secret_names
 from aifbench.model.plan import LoadPoint, Preparation, Stage, Trial
 from aifbench.model.process import Handle
 from aifbench.runner.context import RunContext
@@ -103,7 +105,7 @@ class _StageWork:
         try:
             with self._run.interrupts.breaking(at=2), guarded(self._run.folder.control(trial.id)):
                 outcome = self._run.steps.trial(
-                    self._trial_job(trial, point), self._executor(), hooks, self._secrets(point.target)
+                    self._trial_job(trial, point), self._executor(), hooks, self._secrets(point.target, point.options)
                 )
         except BrokenOff:
             recorder.record("trial-interrupted", trial=trial.id, point=trial.point)
@@ -200,7 +202,8 @@ class _StageWork:
     def _about(self, preparation: Preparation) -> tuple[PrepareJob, Executor, tuple[str, ...], Watch]:
         """What every step on a preparation is told."""
         target = preparation.target
-        return self._prepare_job(preparation), self._executor(), self._secrets(target), self._watch(target)
+        secrets = self._secrets(target, preparation.options)
+        return self._prepare_job(preparation), self._executor(), secrets, self._watch(target)
 
     def _prepare_job(self, preparation: Preparation) -> PrepareJob:
         return PrepareJob(
@@ -237,8 +240,9 @@ class _StageWork:
     def _executor(self) -> Executor:
         return self._run.executors.get(self._run.plan.executor)
 
-    def _secrets(self, target: str) -> tuple[str, ...]:
-        return self._services.planned(target).secrets
+    def _secrets(self, target: str, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the variables that the target and the workload refer to."""
+        return tuple(sorted({*self._services.planned(target).secrets, *secret_names(options)}))
 
     def _watch(self, target: str) -> Watch:
         def watch() -> str:
