@@ -57,6 +57,21 @@ def test_a_cut_off_file_gives_its_whole_records(tmp_path: Path, monkeypatch: pyt
     assert len(back) == 640 - spill_module.SLICE_OPERATIONS
 
 
+def test_large_answers_are_moved_and_read_back_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a kill cuts off little, the loop is not held up, and reading back takes no more memory than holding."""
+    monkeypatch.setattr(spill_module, "HELD_OPERATIONS", 0)
+    monkeypatch.setattr(spill_module, "BATCH_BYTES", 3 << 20)
+    operations = some(20)
+    for operation in operations:
+        operation.bytes_in = 600_000
+    spill = Spill(tmp_path / "spill")
+    spill.work(operations)
+    while operations:
+        spill.work(operations)
+    spill.close()
+    assert [len(batch) for batch in read(tmp_path / "spill")] == [6, 6, 6, 2]
+
+
 def test_samples_are_the_same_with_and_without_spilling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spill_module, "HELD_OPERATIONS", 10)
     with running(behaviour()) as simulator:

@@ -19,7 +19,11 @@ HELD_OPERATIONS = 20_000
 HELD_NS = 10 * NS_PER_S
 SLICE_NS = 1_000_000
 SLICE_OPERATIONS = 64
+SLICE_BYTES = 1 << 20
+"""Of answers in one record: what is cut off by a kill is at most that, and writing it takes about a millisecond."""
 BATCH_OPERATIONS = 5_000
+BATCH_BYTES = 64 << 20
+"""Of answers that are read back at a time."""
 
 
 class Spill:
@@ -44,8 +48,9 @@ class Spill:
             self.held_bytes = 0
         done = 0
         while done < len(operations) and monotonic_ns() - now < SLICE_NS:
-            self._move(operations[done : done + SLICE_OPERATIONS])
-            done += SLICE_OPERATIONS
+            part = _slice(operations, done)
+            self._move(part)
+            done += len(part)
         del operations[:done]
         if not operations:
             self._working = False
@@ -67,19 +72,33 @@ class Spill:
             self._file = None
 
 
+def _slice(operations: list[Operation], begin: int) -> list[Operation]:
+    """From `begin` on as many as go into one record, at least one."""
+    size = 0
+    end = begin
+    for end in range(begin, min(begin + SLICE_OPERATIONS, len(operations))):
+        size += operations[end].bytes_in
+        if size > SLICE_BYTES:
+            break
+    return operations[begin : end + 1]
+
+
 def read(path: Path) -> Iterator[list[Operation]]:
     """What was moved, in batches and in order; a record cut off at the end is left out."""
     if not path.exists():
         return
     batch: list[Operation] = []
+    size = 0
     with path.open("rb") as file:
         while True:
             try:
-                batch += pickle.load(file)  # noqa: S301 - written by this worker, in its own folder
+                record = pickle.load(file)  # noqa: S301 - written by this worker, in its own folder
             except (EOFError, pickle.UnpicklingError):
                 break
-            if len(batch) >= BATCH_OPERATIONS:
+            batch += record
+            size += sum(operation.bytes_in for operation in record)
+            if len(batch) >= BATCH_OPERATIONS or size >= BATCH_BYTES:
                 yield batch
-                batch = []
+                batch, size = [], 0
     if batch:
         yield batch
