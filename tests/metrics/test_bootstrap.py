@@ -33,6 +33,8 @@ def test_a_trial_without_the_number_is_named_not_guessed() -> None:
     found = over_trials("m", "1/s", trials(1.0, None, 3.0, 2.0))
     assert (found.value, found.n) == (2.0, 3)
     assert found.reason == "n/a in 1 of 4 trials: no window"
+    few = over_trials("m", "1/s", trials(1.0, None, None))
+    assert (few.value, few.n, few.reason) == (None, 1, "1 of 3 trials: no window")
     nothing = over_trials("m", "1/s", trials(None, None))
     assert (nothing.value, nothing.reason) == (None, "no window")
 

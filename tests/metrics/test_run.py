@@ -70,7 +70,7 @@ def test_the_hint_about_missing_trials_says_resume_only_where_that_helps() -> No
         return samples(users(1, 10, 20)) if trial.number == 1 else None
 
     assert hint("interrupted") == "aifbench resume goes on"
-    assert "is not repeated" in hint("failed")
+    assert "--retry-failed" in hint("failed")
 
 
 def test_of_a_failed_trial_that_left_no_rows_only_its_reason_is_told() -> None:

@@ -290,3 +290,21 @@ def test_the_forgiving_distance_is_the_plain_one_without_tolerance() -> None:
     even = np.full(50, 0.01)
     assert distance_within(even + 0.0004, even, 0.0005) == 0.0
     assert distance_within(even + 0.0006, even, 0.0005) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("late", "started", "material", "verdict"),
+    [
+        (2, 30, True, DEGRADED),  # a true share of 1 % explains it in 4 % of cases
+        (3, 30, True, INVALID),
+        (1, 5, True, DEGRADED),
+        (4, 30, False, DEGRADED),  # 13 %, but a true share of 10 % explains it
+        (5, 40, False, INVALID),
+        (101, 1000, False, INVALID),  # as strict as before where there are many
+        (20, 1000, True, INVALID),
+    ],
+)
+def test_few_late_starts_prove_nothing(late: int, started: int, material: bool, verdict: Validity) -> None:
+    judged = validity.late_with_free_slot(late, started, material=material)
+    assert judged is not None
+    assert judged.verdict is verdict

@@ -62,6 +62,24 @@ def test_a_value_that_was_not_measured_is_never_zero() -> None:
     assert cell.sort is None
 
 
+def test_a_value_of_fewer_trials_than_its_row_says_of_how_many() -> None:
+    metric = Metric("ttft_p99", "s", 0.0102, n=1)
+    assert metric_cell(metric, Scale("ms", 1e3), usual_n=2).text == "10.2 (1 of 2)"
+    assert metric_cell(replace(metric, n=2), Scale("ms", 1e3), usual_n=2).text == "10.2"
+
+
+def test_a_load_point_that_never_began_says_why_and_not_that_its_workload_measures_nothing() -> None:
+    result = example.result()
+    first, second, *rest = result.points
+    trials = tuple(
+        replace(trial, status="failed", reason="preparation words failed\nmore", metrics={}) for trial in first.trials
+    )
+    lost = replace(first, metrics={}, trials=trials)
+    sheet = family_sheet(replace(result, points=(lost, second, *rest)), first.family)
+    cells = [cell.text for column, cell in zip(sheet.columns, sheet.rows[0], strict=True) if column.metric]
+    assert set(cells) == {"n/a (preparation words failed)"}
+
+
 def test_all_metrics_are_listed_once_per_unit() -> None:
     result = example.result()
     points = [point for point in result.points if point.workload == "blobs"]

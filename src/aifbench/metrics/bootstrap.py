@@ -74,6 +74,7 @@ def over_trials(
 ) -> Metric:
     """The metric of a load point from that of its trials.
 
+    Not given when fewer than half of the trials have it: it would stand beside numbers that are of other trials.
     `blocks` maps the name of a distribution (`ttft`) to its blocks in each of the trials.
     """
     known = [index for index, metric in enumerate(trials) if metric.value is not None]
@@ -84,6 +85,8 @@ def over_trials(
     notes = []
     if len(values) < len(trials):
         lacking = next(metric.reason for metric in trials if metric.value is None)
+        if 2 * len(values) < len(trials):
+            return Metric(name, unit, None, n=len(values), reason=f"{len(values)} of {len(trials)} trials: {lacking}")
         notes.append(f"n/a in {len(trials) - len(values)} of {len(trials)} trials: {lacking}")
     if len(values) < FEWEST_TRIALS:
         word = "trial" if len(values) == 1 else "trials"

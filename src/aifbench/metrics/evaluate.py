@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from aifbench.metrics.across import in_process_targets, recall_curves
+from aifbench.metrics.agreement import trial_spread
 from aifbench.metrics.bootstrap import Blocks, cut, over_trials
 from aifbench.metrics.ceiling import generator_share, share_metric
 from aifbench.metrics.checks import common_findings, counts
@@ -200,7 +201,9 @@ def evaluate_point(
     after = invariants((check or {}).get("invariants") or {})
     wrong_after = (after,) if after is not None and after.verdict is not Validity.VALID else ()
     wrong = [one for one in together(trials) if one.verdict is not Validity.VALID or one.code == "remedy"]
-    findings = (*_missing_trials(len(kept), planned, trials), *wrong_after, *wrong)
+    spread = trial_spread(kept)
+    apart = (spread,) if spread is not None and spread.verdict is not Validity.VALID else ()
+    findings = (*_missing_trials(len(kept), planned, trials), *apart, *wrong_after, *wrong)
     return PointResult(
         point=point.id,
         workload=point.workload,

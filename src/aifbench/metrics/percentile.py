@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-TAIL = 0.025
-"""What may lie outside of a two-sided 95 % interval on each side."""
+from aifbench.metrics.thresholds import TAIL
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,15 @@ class Threshold:
     hint: str = ""
 
 
+TAIL = 0.025
+"""What may lie outside of a two-sided 95 % interval on each side."""
+
 LATE_NS = 1_000_000
 """From 1 ms on a start counts as late: ten times what a timer needs on an idle core."""
+
+FEWEST_LATE = 5
+"""With fewer late starts their share must lie above the limit by the lower end of its binomial 95 % interval too: two
+of thirty are 7 %, but as likely come of a true share below 1 %."""
 
 LATE_SHARE_MATERIAL = 0.05
 """Waiting in the generator that is under this share of the median response time does not change the numbers."""
@@ -120,6 +127,13 @@ THRESHOLDS: Mapping[str, Threshold] = {
     "drift-in-flight": Threshold(
         0.50, None, "share", "operations in flight changed from the first to the last third of the window",
         "raise load.warmup, or lower the rate: the target may be saturated",
+    ),
+    "trial-spread": Threshold(
+        0.50, None, "share",
+        "trials repeat one setting; where they differ by more than half, and by more than chance, something else "
+        "changed between them, and their median depends on which of them were done",
+        "look at the trials' own numbers: a first trial that differs wants a longer load.warmup, others a quieter "
+        "machine or more trials",
     ),
     "stopped-early": Threshold(0, None, "", "the load ended before its planned end"),
     "overload": Threshold(

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from aifbench.metrics.error_hints import hint_for
-from aifbench.metrics.thresholds import SWITCH_S, THRESHOLDS
+from aifbench.metrics.thresholds import FEWEST_LATE, SWITCH_S, TAIL, THRESHOLDS
 from aifbench.model.result import Finding, Validity
 from aifbench.units import format_duration, significant
 
@@ -169,18 +169,31 @@ def schedule_lag(lag_p99_s: float, response_p50_s: float) -> Finding:
 def late_with_free_slot(late: int, started: int, *, material: bool) -> Finding | None:
     """INVALID above the upper limit, and above the lower one when the lateness is `material` to response times.
 
-    For the latter it must be more than three standard deviations above the limit: two of a hundred may be chance.
+    For the latter it must be more than three standard deviations above the limit: two of a hundred may be chance. For
+    both the late starts must be at least `FEWEST_LATE`, or more than a share at the limit explains.
     """
     if started == 0:
         return None
-    allowed = (THRESHOLDS["late-with-free-slot"].degraded or 0.0) * started
-    counts = material and late > allowed + 3 * allowed**0.5
+    row = THRESHOLDS["late-with-free-slot"]
+    lower, upper = row.degraded or 0.0, row.invalid or 1.0
+    allowed = lower * started
+    counts = material and late > allowed + 3 * allowed**0.5 and _proves(late, started, lower)
     found = by_limits(
         "late-with-free-slot",
         late / started,
         f"{late} of {started} starts were over 1 ms late with a free slot, {{seen}}",
     )
+    if found.verdict is Validity.INVALID and not _proves(late, started, upper):
+        found = replace(found, verdict=Validity.DEGRADED)
     return _worse(found) if found.verdict is Validity.DEGRADED and counts else found
+
+
+def _proves(late: int, started: int, limit: float) -> bool:
+    """Whether so many late starts say that their share is above the limit: P(as many or more | limit) < 2.5 %."""
+    if late >= FEWEST_LATE:
+        return True
+    fewer = sum(math.comb(started, count) * limit**count * (1 - limit) ** (started - count) for count in range(late))
+    return 1 - fewer < TAIL
 
 
 def _worse(found: Finding) -> Finding:

@@ -58,19 +58,26 @@ DECIMAL_RATE = Scale("MB/s", 1e-6)
 """Bandwidth in powers of ten, beside MiB/s: both are in use and are easily taken for one another."""
 
 
-def metric_cell(metric: Metric | None, scale: Scale, *, usual_n: int | None = None) -> Cell:
-    """Value, and beneath it the 95 % interval; n only where it is not the usual one of the row."""
+def metric_cell(
+    metric: Metric | None, scale: Scale, *, usual_n: int | None = None, why_none: str = "not measured by this workload"
+) -> Cell:
+    """Value, and beneath it the 95 % interval.
+
+    `usual_n` trials are behind the values of the row; where it is fewer, `10.2 (1 of 2)`. Without it n is beneath.
+    `why_none` is the reason of a metric that is not there at all.
+    """
     if metric is None:
-        return absent("not measured by this workload")
+        return absent(why_none)
     if metric.value is None:
         return absent(metric.reason)
     parts = []
     if metric.low is not None and metric.high is not None:
         parts.append(f"{scale.show(metric.low)} – {scale.show(metric.high)}")
-    if metric.n != usual_n:
+    fewer = usual_n is not None and metric.n < usual_n
+    if metric.n != usual_n and not fewer:
         parts.append(f"n {metric.n}")
     return Cell(
-        scale.show(metric.value),
+        scale.show(metric.value) + (f" ({metric.n} of {usual_n})" if fewer else ""),
         sort=metric.value,
         note=" · ".join(parts),
         title=f"{metric.value:.9g} {metric.unit}, n = {metric.n}" + (f" ({metric.reason})" if metric.reason else ""),

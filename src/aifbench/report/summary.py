@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from aifbench.metrics.together import together
@@ -34,9 +33,16 @@ def metric_column(result: RunResult, points: Sequence[PointResult], metric: str)
 
 
 def usual_n(point: PointResult, metrics: Sequence[str]) -> int:
-    """The n that most of the row's metrics have, so that only the others need say theirs."""
-    seen = Counter(point.metrics[name].n for name in metrics if name in point.metrics)
-    return seen.most_common(1)[0][0] if seen else 0
+    """The greatest n of the row's metrics, so that only those of fewer trials need say theirs."""
+    return max((point.metrics[name].n for name in metrics if name in point.metrics), default=0)
+
+
+def why_none(point: PointResult) -> str:
+    """Why a load point lacks a metric that others of its family have."""
+    if point.metrics or not point.trials:
+        return "not measured by this workload"
+    reasons = [trial.reason.splitlines()[0] for trial in point.trials if trial.reason]
+    return reasons[0] if reasons else "no trial finished"
 
 
 def family_sheet(result: RunResult, family: str) -> Sheet:
@@ -59,7 +65,8 @@ def family_sheet(result: RunResult, family: str) -> Sheet:
         cells = [Cell(point.point), Cell(point.target)]
         cells += [Cell(varied(point) or "–")] if with_varied else []
         cells += [validity_cell(point.validity), slo_cell(point.slo)]
-        cells += [metric_cell(point.metrics.get(name), scales[name], usual_n=n) for name in metrics]
+        none = why_none(point)
+        cells += [metric_cell(point.metrics.get(name), scales[name], usual_n=n, why_none=none) for name in metrics]
         rows.append((*cells, whole(n)))
     return Sheet(title(family), tuple(columns), tuple(rows))
 

@@ -11,9 +11,9 @@ from aifbench.model.result import Metric, PointResult, RunResult
 from aifbench.report.charts.base import rounded
 from aifbench.report.charts.errors import kinds
 from aifbench.report.family import declaration, headline, label, split_operation
-from aifbench.report.scale import DECIMAL_RATE, metric_cell, scale_for
+from aifbench.report.scale import DECIMAL_RATE, Scale, metric_cell, scale_for
 from aifbench.report.sheet import Cell, Column, Sheet, absent, whole
-from aifbench.report.summary import column_scale, metric_column, unit_of
+from aifbench.report.summary import column_scale, metric_column, unit_of, why_none
 from aifbench.report.words import plain, validity_cell, varied
 
 _SLOWEST_SHOWN = 10
@@ -35,9 +35,13 @@ def metrics_sheet(result: RunResult, points: Sequence[PointResult]) -> Sheet:
         bandwidth = unit_of(points, name) == "bytes/s"
         for shown in (scale, DECIMAL_RATE) if bandwidth else (scale,):
             head = Cell(label(name), title=declared.definition if declared else name)
-            rows.append((head, Cell(shown.unit), *(metric_cell(point.metrics.get(name), shown) for point in points)))
+            rows.append((head, Cell(shown.unit), *(_over_trials(point, name, shown) for point in points)))
     notes = ("Each value is the median of its trials; beneath it the 95 % interval and the number n behind it.",)
     return Sheet("All metrics", tuple(columns), tuple(rows), notes)
+
+
+def _over_trials(point: PointResult, name: str, scale: Scale) -> Cell:
+    return metric_cell(point.metrics.get(name), scale, why_none=why_none(point))
 
 
 def operations_sheet(result: RunResult, points: Sequence[PointResult], *, whole_of_it: bool = False) -> Sheet | None:
