@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aifbench.model.load import Load
+from aifbench.metrics.evaluate import evaluate_trial
+from aifbench.model.load import Load, Stop
+from aifbench.model.result import Validity
 from aifbench.simulate.faults import FAULTS, FaultRule
+from tests.metrics.making import TRIAL, point
 from tests.simulators import behaviour, rows, run_worker, running, trial_job
 
 EVENTS = 8
@@ -137,3 +141,29 @@ def test_a_redirect_names_where_it_leads(tmp_path: Path) -> None:
 def test_a_compressed_answer_names_the_encoding(tmp_path: Path) -> None:
     sample, _ = one(tmp_path, FaultRule("gzip"), stream=False)
     assert "(gzip)" in sample["note"]
+
+
+def test_a_target_that_resets_everything_ends_its_load_early(tmp_path: Path) -> None:
+    load = Load("constant", duration_s=20.0, rate_per_s=100.0, stop=Stop(error_rate=0.5, after=20))
+    with running(behaviour(faults=(FaultRule("reset-before-head"),))) as simulator:
+        samples, report = run_worker(trial_job(tmp_path, simulator.port, load))
+    assert report["stop_code"] == "errors"
+    assert samples.table.num_rows < 500
+    result = evaluate_trial(point(load), TRIAL, replace(samples, workers=(report,)), "llm")
+    found = {finding.code: finding for finding in result.findings}
+    assert result.validity is Validity.INVALID
+    assert found["too-many-errors"].verdict is Validity.DEGRADED
+    assert "reset" in found["errors"].text
+    assert "the target closed connections" in found["errors"].hint
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_target_that_answers_with_web_pages_is_invalid_with_one_hint(stream: bool, tmp_path: Path) -> None:
+    load = Load("closed", duration_s=5.0, concurrency=1, operations=8)
+    with running(behaviour(faults=(FaultRule("html"),))) as simulator:
+        samples, _ = run_worker(trial_job(tmp_path, simulator.port, load, stream=stream))
+    result = evaluate_trial(point(load), TRIAL, samples, "llm")
+    errors = next(finding for finding in result.findings if finding.code == "errors")
+    assert result.validity is Validity.INVALID
+    assert errors.hint.startswith("the target is not what the recipe names: check its address, path and protocol")
+    assert "<html>" in errors.hint
