@@ -36,7 +36,7 @@ Stamps = Literal["kernel", "user"]
 
 @dataclass(frozen=True)
 class Seen:
-    """Delays in microseconds. `share` is the client's of its core, `together` that of events with a later one's stamp."""
+    """Delays in microseconds. `share` is of the client's core; `together`: events with a later one's stamp."""
 
     p50: float
     p99: float
