@@ -18,6 +18,7 @@ from tests.simulators import behaviour, running
 KINDS = {
     "llm": ("localhost:8000", "llm-chat"),
     "http": ("localhost:8000/a?b=c", "http"),
+    "grpc": ("localhost:50051", "grpc"),
     "sql": ("postgresql://me@localhost/db", "sql"),
     "s3": ("localhost:8333", "object"),
     "file": (".", "file"),

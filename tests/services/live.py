@@ -86,7 +86,7 @@ def answered(probe: Probe) -> bool:
                 return connection.execute("select 1").fetchone() == (1,)
         except (OSError, psycopg.Error):
             return False
-    if probe.kind == "tcp":
+    if probe.kind in ("tcp", "http2"):
         with socket.socket() as one:
             code: int = one.connect_ex((probe.host, probe.port))
             return code == 0

@@ -42,7 +42,7 @@ def drive_wire(
     client: WireClient, count: int, *, slots: int = 1, timeout_s: float = 10.0, first: int = 0
 ) -> list[Operation]:
     """`count` operations over `slots` connections, ended by `timeout_s` each; in the order in which they ended."""
-    loop = Loop()
+    loop: Loop = getattr(client, "make_loop", Loop)()
     ended: list[Operation] = []
     flying: dict[Slot, Operation] = {}
     numbers = iter(range(first, first + count))

@@ -61,8 +61,7 @@ def search(
     facts, folder = prepared(name, ef)
     workload = make("vector-search", **HARD, ef=ef)
     client: Any = workload.open_client(worker_context(targets[name], facts, folder))
-    wire = name == "chroma"
-    ended = drive_wire(client, count, slots=slots) if wire else drive_blocking(client, count, users=slots)
+    ended = drive_blocking(client, count, users=slots) if name == "faiss" else drive_wire(client, count, slots=slots)
     made = client.columns(ended)
     client.close()
     return ended, made
@@ -112,7 +111,7 @@ def test_preparing_again_after_a_failure_gives_the_same_collection_once(
     second = workload.prepare(context)
     assert first["collection"] == second["collection"]
     client: Any = workload.open_client(worker_context(targets[name], second, tmp_path))
-    ended = drive_wire(client, 5) if name == "chroma" else drive_blocking(client, 5)
+    ended = drive_blocking(client, 5) if name == "faiss" else drive_wire(client, 5)
     made = client.columns(ended)
     assert set(made["duplicates"]) == {0}
     assert fmean(made["recall"]) > 0.99
@@ -129,7 +128,7 @@ def test_every_metric_means_the_same_everywhere(
     context = prepare_context(targets[name], tmp_path, f"{metric}-{name}")
     facts = workload.prepare(context)
     client: Any = workload.open_client(worker_context(targets[name], facts, tmp_path))
-    ended = drive_wire(client, 20) if name == "chroma" else drive_blocking(client, 20)
+    ended = drive_blocking(client, 20) if name == "faiss" else drive_wire(client, 20)
     assert fmean(client.columns(ended)["recall"]) > 0.97
     client.close()
     workload.cleanup(context, facts)
@@ -151,7 +150,8 @@ def test_flat_finds_everything_and_ivf_more_with_more_lists(
         context = prepare_context(targets[name], folder, f"{label}-{name}")
         facts = workload.prepare(context)
         client: Any = workload.open_client(worker_context(targets[name], facts, folder))
-        found[label] = fmean(client.columns(drive_blocking(client, 30))["recall"])
+        ended = drive_blocking(client, 30) if name == "faiss" else drive_wire(client, 30)
+        found[label] = fmean(client.columns(ended)["recall"])
         client.close()
         workload.cleanup(context, facts)
     assert found["flat"] == 1
@@ -181,14 +181,14 @@ def test_a_target_that_is_gone_is_an_error_in_one_sentence(targets: dict[str, Ta
 
 
 def test_a_dropped_collection_shows_as_errors_not_as_bad_recall(targets: dict[str, Target], tmp_path: Path) -> None:
-    for name, drive in (("chroma", drive_wire), ("milvus", drive_blocking)):
+    for name in ("chroma", "milvus"):
         workload = make("vector-search", vectors=100, dimension=4, queries=5)
         assert isinstance(workload, VectorSearch)
         context = prepare_context(targets[name], tmp_path / name, "dropped")
         facts = workload.prepare(context)
         client: Any = workload.open_client(worker_context(targets[name], facts, tmp_path / name))
         workload.cleanup(context, facts)
-        ended = drive(client, 3)
+        ended = drive_wire(client, 3)
         made = client.columns(ended)
         assert made["recall"] == [None] * 3
         assert all(operation.status == "error" and operation.error for operation in ended)

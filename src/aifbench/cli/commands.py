@@ -54,6 +54,7 @@ WORKLOAD = {
 PROBE = {
     "llm": _cli("probe:llm", "Chat requests to an OpenAI-compatible server."),
     "http": _cli("probe:http", "One request, again and again, to an HTTP server."),
+    "grpc": _cli("probe:grpc", "One method of a gRPC server, again and again."),
     "sql": _cli("probe:sql", "Transactions on a PostgreSQL server."),
     "s3": _cli("probe:s3", "Get, put, stat and delete objects."),
     "file": _cli("probe:file", "Read and write files in a directory."),

@@ -145,6 +145,35 @@ def http(target: str, body_file: Path | None, header: tuple[str, ...], insecure:
 
 
 @click.command(
+    epilog="\b\nExamples:\n  aifbench probe grpc 127.0.0.1:50051 --method /grpc.health.v1.Health/Check --rate 200\n"
+    "  aifbench probe grpc grpcs://host:443 --method /pkg.Service/List --request-hex 0a0131 --streaming --messages 10"
+)
+@probe_options
+@click.option("--method", metavar="/PACKAGE.SERVICE/METHOD", help="[default: /grpc.health.v1.Health/Check]")
+@click.option("--request-hex", metavar="HEX", help="The encoded request.  [default: an empty message]")
+@click.option("--request-base64", metavar="TEXT", help="The encoded request.")
+@click.option(
+    "--request-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file that holds it."
+)
+@click.option("--streaming", is_flag=True, help="The server answers with a stream of messages.")
+@click.option("--messages", type=click.IntRange(min=0), help="How many a right answer has.")
+@click.option("--metadata", multiple=True, metavar="'NAME: VALUE'", help="A value may be ${env:NAME}; repeatable.")
+@click.option("--contains", metavar="TEXT", help="What every right answer contains.")
+@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM, for grpcs://.")
+def grpc(target: str, request_file: Path | None, metadata: tuple[str, ...], ca_file: Path | None, **how: Any) -> int:
+    """One method, again and again: calls and messages per second, time to first message, response time."""
+    options = {
+        "uses": "grpc",
+        **{name: how.pop(name) for name in ("method", "request_hex", "request_base64", "messages", "contains")},
+        "request_file": None if request_file is None else str(request_file.absolute()),
+        "streaming": how.pop("streaming") or None,
+        "metadata": {name.lower(): value for name, value in probing.headers(metadata).items()},
+    }
+    attributes = {"ca_file": None if ca_file is None else str(ca_file.absolute())}
+    return _go("grpc", probing.external(probing.grpc_address(target), "grpc", attributes), options, how)
+
+
+@click.command(
     epilog="\b\nExamples:\n  aifbench probe sql postgresql://me@127.0.0.1:5432/bench --concurrency 8\n"
     "  PGPASSWORD=… aifbench probe sql postgresql://me@db:5432/bench --script select-only --rate 500 --duration 60s"
 )

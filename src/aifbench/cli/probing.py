@@ -87,6 +87,17 @@ def address(target: str) -> str:
     return whole
 
 
+def grpc_address(target: str) -> str:
+    """With `grpc://` before it when there is no scheme. Raises UsageError."""
+    whole = target if "://" in target else f"grpc://{target}"
+    parts = urlsplit(whole)
+    if parts.scheme == "unix" and parts.path:
+        return whole
+    if parts.scheme not in ("grpc", "grpcs", "http", "https") or not parts.netloc:
+        raise UsageError(f"got target {target!r}, expected an address such as 127.0.0.1:50051 or grpcs://host:443")
+    return whole
+
+
 def api_root(target: str) -> str:
     """The address that `/v1/…` is put behind: OpenAI clients name it with `/v1`, we without."""
     return address(target).rstrip("/").removesuffix("/v1")

@@ -9,6 +9,7 @@ import http.client
 import os
 import re
 import socket
+import ssl
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,9 @@ Run = Callable[[tuple[str, ...]], str | None]
 
 ANSWER_WITHIN_S = 3.0
 _MOST_BYTES = 1 << 20
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_SETTINGS = 4
+_EMPTY_SETTINGS = bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0))
 _S3_DOCUMENT = re.compile(rb"\s*(?:<\?xml[^>]*\?>)?\s*<(?:ListAllMyBucketsResult|Error)[\s>]")
 
 
@@ -31,6 +35,7 @@ def check(probe: Probe, run: Run, timeout_s: float = ANSWER_WITHIN_S) -> str | N
     kinds: dict[str, Callable[[], str | None]] = {
         "tcp": lambda: _tcp(probe, timeout_s),
         "http": lambda: _http(probe, timeout_s),
+        "http2": lambda: _http2(probe, timeout_s),
         "s3": lambda: _s3(probe, timeout_s),
         "sql": lambda: _sql(probe, timeout_s),
         "exec": lambda: run(probe.argv),
@@ -85,6 +90,29 @@ def _http(probe: Probe, timeout_s: float) -> str | None:
     if probe.contains.encode() not in body:
         return f"GET {probe.url} answered {status}, but {probe.contains!r} is not in the body"
     return None
+
+
+def _http2(probe: Probe, timeout_s: float) -> str | None:
+    """The client's preface and empty settings are answered with the server's settings first (RFC 9113, 3.4)."""
+    try:
+        with socket.create_connection((probe.host, probe.port), timeout=timeout_s) as plain:
+            connection = _tls(plain, probe.host) if urlsplit(probe.url).scheme in ("https", "grpcs") else plain
+            connection.sendall(_PREFACE + _EMPTY_SETTINGS)
+            head = connection.makefile("rb").read(9)
+    except OSError as error:
+        return f"connection to {probe.host}:{probe.port} {_words(error)}"
+    if len(head) < 9 or head[3] != _SETTINGS:
+        return f"{probe.host}:{probe.port} does not answer HTTP/2, which gRPC needs"
+    return None
+
+
+def _tls(plain: socket.socket, host: str) -> socket.socket:
+    """Whether the certificate is trusted is the client's question, not that of readiness."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    return context.wrap_socket(plain, server_hostname=host)
 
 
 def _s3(probe: Probe, timeout_s: float) -> str | None:

@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 def _new() -> tuple[asyncio.AbstractEventLoop, str]:
-    """The loop of uvloop where it is installed (a quarter less CPU time per message of a stream), else the standard one."""
+    """The loop of uvloop where it is installed (a quarter less CPU time per message), else the standard one."""
     try:
         import uvloop
     except ImportError:
@@ -55,11 +55,16 @@ class AioLoop(Loop):
             self._aio.stop()
 
     def _run(self) -> None:
-        self._arm()
+        if self._idle():
+            return
         self._aio.run_forever()
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+
+    def _idle(self) -> bool:
+        """Whether nothing can happen any more; if not, the timer is set."""
+        return not self._arm() and not self._on_ready and not self._tasks
 
     def _step(self) -> None:
         if not self.running:  # connecting, or closing: nothing is due
@@ -67,7 +72,8 @@ class AioLoop(Loop):
             return
         try:
             self._turn(0)
-            self._arm()
+            if self._idle():
+                self.stop()
         except BaseException as error:  # noqa: BLE001 - asyncio would only log it; `run` raises it
             self._fail(error)
 
@@ -75,6 +81,8 @@ class AioLoop(Loop):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
+        elif self.running and self._idle():
+            self.stop()
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error

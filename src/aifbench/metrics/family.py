@@ -16,6 +16,7 @@ _MODULES = {
     "sql": "aifbench.metrics.sql:Sql",
     "object": "aifbench.metrics.object:Object",
     "http": "aifbench.metrics.http:Http",
+    "grpc": "aifbench.metrics.grpc:Grpc",
     "file": "aifbench.metrics.file:File",
     "command": "aifbench.metrics.command:Command",
 }

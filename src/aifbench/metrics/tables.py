@@ -125,6 +125,17 @@ SPREADS: dict[str, tuple[Spread, ...]] = {
         ),
         Spread("event_gap", "s", "lower", "gaps between the events of one answer that is a stream of them", _OWN),
     ),
+    "grpc": (
+        Spread(
+            "ttfm",
+            "s",
+            "lower",
+            "time to first message: call started → first message of the answer handed over by the gRPC library",
+            _OWN,
+            per_operation=True,
+        ),
+        Spread("message_gap", "s", "lower", "gaps between the messages of one answer that is a stream of them", _OWN),
+    ),
     "file": (Spread("fsync", "s", "lower", "time that the fsync inside a write took", _OWN),),
     "command": (),
 }
@@ -259,6 +270,15 @@ NUMBERS: dict[str, tuple[Declaration, ...]] = {
             "event_throughput", "1/s", "higher", "events of successful answers stamped in the window ÷ window", _OWN
         ),
     ),
+    "grpc": (
+        Declaration(
+            "bandwidth_in", "bytes/s", "higher", "bytes of messages received in the window ÷ window", _COSBENCH
+        ),
+        Declaration("bandwidth_out", "bytes/s", "higher", "bytes of messages sent in the window ÷ window", _COSBENCH),
+        Declaration(
+            "message_throughput", "1/s", "higher", "messages of successful answers stamped in the window ÷ window", _OWN
+        ),
+    ),
     "file": (
         Declaration(
             "read_bandwidth", "bytes/s", "higher", "bytes read by operations that ended in the window ÷ window", _IOR
@@ -343,6 +363,7 @@ PREPARATION: dict[str, tuple[Declaration, ...]] = {
         Declaration("insert_bandwidth", "bytes/s", "higher", "bytes of objects put ÷ time to put them", _OWN),
     ),
     "http": (),
+    "grpc": (),
     "file": (
         Declaration("files", "count", "neither", "files laid out before the load", _OWN),
         Declaration("write_bandwidth", "bytes/s", "higher", "bytes laid out ÷ time to write and sync them", _OWN),

@@ -11,8 +11,8 @@ from typing import Any, Literal
 class Endpoint:
     """One address of a target.
 
-    `protocol` says how to speak to it: `openai`, `chroma`, `milvus`, `postgres`, `s3`, `http`, `tcp`, `faiss` (in
-    process), `path` (a directory). `url` is the whole address (`http://127.0.0.1:8080`, `postgresql://…`,
+    `protocol` says how to speak to it: `openai`, `chroma`, `milvus`, `postgres`, `s3`, `http`, `grpc`, `tcp`, `faiss`
+    (in process), `path` (a directory). `url` is the whole address (`http://127.0.0.1:8080`, `postgresql://…`,
     `file:///dir`, `inproc://faiss`). `attributes` carries what a client needs beside it (model name, region);
     values may be secret references, never secrets.
     """
@@ -44,12 +44,13 @@ class Probe:
     """One typed readiness question, asked again until it is answered with yes.
 
     `tcp`: connects. `http`: GET `url` answers a status in `statuses` (and `contains`, if given, is in the body).
+    `http2`: answers HTTP/2 (over TLS where `url` is https or grpcs) with its settings, as every gRPC server does.
     `s3`: an unsigned GET of the service root gives an S3 XML document. `sql`: connects to `url` (with the password in
     the file `path`, if given) and `SELECT 1` gives 1.
     `exec`: `argv` exits 0. `path`: the directory can be written. `none`: nothing to wait for.
     """
 
-    kind: Literal["tcp", "http", "s3", "sql", "exec", "path", "none"]
+    kind: Literal["tcp", "http", "http2", "s3", "sql", "exec", "path", "none"]
     host: str = ""
     port: int = 0
     url: str = ""

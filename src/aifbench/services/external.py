@@ -14,7 +14,7 @@ from aifbench.model.service import Endpoint, Probe, Where
 from aifbench.services.base import Service
 from aifbench.services.ready import PROTOCOLS, ProtocolName, Ready, probe_of
 
-DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "postgres": 5432}
+DEFAULT_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "postgres": 5432, "grpcs": 443}
 SECRET_WORDS = ("password", "secret", "token", "api_key", "secret_key")
 
 
@@ -87,6 +87,8 @@ class External(Service):
             return Probe("path", path=urlsplit(self.options.url).path)
         if self.options.protocol == "s3":
             return Probe("s3", url=self.options.url, host=host, port=port)
+        if self.options.protocol == "grpc" and host and port:
+            return Probe("http2", url=self.options.url, host=host, port=port)
         return Probe("tcp", host=host, port=port) if host and port else Probe("none")
 
     def describe(self, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Any]:

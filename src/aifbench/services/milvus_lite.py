@@ -26,7 +26,7 @@ class MilvusLiteOptions(Options):
 class MilvusLite(Service):
     recipe_keys = MilvusLiteOptions
     summary = "Milvus Lite vector database server (gRPC)"
-    protocols = ("milvus",)
+    protocols = ("milvus", "grpc")
     ports = ("grpc",)
     extra = "milvus"
     requires: ClassVar[Mapping[str, str]] = {"milvus-lite": ">=3", "pymilvus": ">=3"}
@@ -43,7 +43,10 @@ class MilvusLite(Service):
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
         port = where.ports["grpc"]
-        return (Endpoint("milvus", f"http://{where.host}:{port}", where.host, port),)
+        return (
+            Endpoint("milvus", f"http://{where.host}:{port}", where.host, port),
+            Endpoint("grpc", f"grpc://{where.host}:{port}", where.host, port),
+        )
 
     def probe(self, where: Where) -> Probe:
         """Not only the port: a call of the database's own protocol must be answered."""

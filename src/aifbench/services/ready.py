@@ -36,5 +36,5 @@ def probe_of(ready: Ready, host: str, port: int, fill: Callable[[str], str]) -> 
     return Probe("tcp", host=host, port=port)
 
 
-ProtocolName = Literal["openai", "chroma", "milvus", "postgres", "s3", "http", "tcp", "path", "faiss"]
-PROTOCOLS: tuple[str, ...] = ("openai", "chroma", "milvus", "postgres", "s3", "http", "tcp", "path", "faiss")
+ProtocolName = Literal["openai", "chroma", "milvus", "postgres", "s3", "http", "grpc", "tcp", "path", "faiss"]
+PROTOCOLS: tuple[str, ...] = ("openai", "chroma", "milvus", "postgres", "s3", "http", "grpc", "tcp", "path", "faiss")

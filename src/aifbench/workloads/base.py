@@ -188,6 +188,7 @@ WORKLOADS: Table[type[Workload]] = Table(
         "sql": "aifbench.workloads.sql:Sql",
         "object": "aifbench.workloads.object:Object",
         "http": "aifbench.workloads.http:Http",
+        "grpc": "aifbench.workloads.grpc:Grpc",
         "file": "aifbench.workloads.file:File",
         "fio": "aifbench.workloads.fio:Fio",
         "command": "aifbench.workloads.command:Command",

@@ -25,7 +25,9 @@ from aifbench.model.paths import CommandLine, LocalPath
 from aifbench.model.service import Target
 from aifbench.workloads.base import BlockingClient, WorkerContext, Workload
 
-PROTOCOLS = ("http", "openai", "s3", "postgres", "chroma", "milvus", "qdrant", "weaviate", "tcp", "path", "faiss")
+PROTOCOLS = (
+    "http", "openai", "s3", "postgres", "chroma", "milvus", "qdrant", "weaviate", "grpc", "tcp", "path", "faiss",
+)  # fmt: skip
 
 
 class CommandOptions(Options):

@@ -12,13 +12,15 @@ from typing import Any
 
 from aifbench.clock import NS_PER_S, monotonic_ns
 from aifbench.load.aio import AioLoop
-from aifbench.load.transport.grpc_channel import Metadata, credentials, not_ready, parse, settings, words
+from aifbench.load.transport.grpc_channel import Metadata, credentials, library, not_ready, parse, settings, words
 from aifbench.model.operation import ERROR, OK, TIMEOUT, Operation
 from aifbench.model.service import Endpoint
 from aifbench.workloads.base import Done
 
 DEADLINE = "grpc-deadline-exceeded"
 CONNECT_WITHIN_S = 10.0
+TIMER_STEP_NS = 1_000_000
+"""gRPC's own deadlines count in milliseconds."""
 
 
 class GrpcAnswer:
@@ -107,16 +109,14 @@ class GrpcClient:
         self._calls = kind(self.method)  # without serializers: bytes
 
     def _open(self) -> Any:
-        import grpc
-
+        grpc = library()
         if self.address.tls:
             return grpc.aio.secure_channel(self.address.name, credentials(self._attributes), options=settings())
         return grpc.aio.insecure_channel(self.address.name, options=settings())
 
     async def _ready(self) -> Any:
         """A connected channel. Raises OSError or LoadError."""
-        import grpc
-
+        grpc = library()
         channel = self._open()
         try:
             async with asyncio.timeout(min(self.timeout_s, CONNECT_WITHIN_S)):
@@ -212,7 +212,7 @@ class GrpcSlot:
             return
         answer.code, answer.details = words(error)
         kind = f"grpc-{answer.code}"
-        late = monotonic_ns() - operation.start >= self._client.timeout_s * NS_PER_S
+        late = monotonic_ns() - operation.start >= self._client.timeout_s * NS_PER_S - TIMER_STEP_NS
         operation.fail(kind, answer.details, status=TIMEOUT if kind == DEADLINE and late else ERROR)
 
     def _end(self, operation: Operation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import socket
 from collections.abc import Mapping
@@ -25,6 +26,14 @@ RECONNECT_MS = (100, 1000)
 """Least and greatest wait before a lost connection is tried again; gRPC's own 20 s to 2 min would outlast a trial."""
 
 Metadata = tuple[tuple[str, str | bytes], ...]
+
+
+def library() -> Any:
+    """The package `grpc`, made to leave forks alone: its handlers start threads in children that only exec."""
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+    import grpc
+
+    return grpc
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ def settings() -> list[tuple[str, Any]]:
 
 def credentials(attributes: Mapping[str, Any]) -> Any:
     """Of a TLS channel. Raises LoadError."""
-    import grpc
+    grpc = library()
 
     trust = trust_of(attributes)
     if not trust.verify:
@@ -115,8 +124,7 @@ class Calls:
     """One connection for blocking calls. Messages go in and come out as bytes."""
 
     def __init__(self, endpoint: Endpoint, timeout_s: float, metadata: Metadata = ()) -> None:
-        import grpc
-
+        grpc = library()
         self._address = parse(endpoint.url)
         self._timeout_s = timeout_s
         self._metadata = metadata
@@ -129,7 +137,7 @@ class Calls:
 
     def call(self, method: str, message: bytes) -> bytes:
         """The answer to one message. Raises LoadError."""
-        import grpc
+        grpc = library()
 
         if method not in self._methods:
             self._methods[method] = self._channel.unary_unary(method, bytes, bytes)

@@ -9,25 +9,28 @@ import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aifbench.clock import monotonic_ns
 from aifbench.errors import LoadError
+from aifbench.load.transport.grpc import GrpcClient
+from aifbench.load.transport.grpc_channel import Calls, Metadata, library
 from aifbench.load.transport.secret import from_attributes
-from aifbench.model.operation import OK, TIMEOUT, Operation
+from aifbench.model.operation import Operation
 from aifbench.model.service import Endpoint
-from aifbench.workloads.base import WorkerContext
+from aifbench.workloads.base import Done, Slot, WorkerContext
 from aifbench.workloads.vector.columns import KIND, columns, query_of
 from aifbench.workloads.vector.driver import Driver, Loaded, insert_all, seconds_since, wait_searchable
 from aifbench.workloads.vector.options import VectorOptions, search_parameters
 
 if TYPE_CHECKING:
+    from aifbench.load.aio import AioLoop
     from aifbench.workloads.vector.data import DataSet, Floats
 
 SERVICE = "/milvus.proto.milvus.MilvusService"
 METRICS = {"l2": "L2", "cosine": "COSINE", "ip": "IP"}
 _TIMEOUT_S = 600.0
-_MESSAGE_BYTES = 256 << 20
 
 
 def index_parameters(options: VectorOptions) -> tuple[str, dict[str, int]]:
@@ -52,13 +55,10 @@ class MilvusDriver(Driver):
             schema.add_field("id", DataType.INT64, is_primary=True)
             schema.add_field("vector", DataType.FLOAT_VECTOR, dim=options.dimension)
             client.create_collection(self.collection, schema=schema)
-            calls = Calls(self.target.endpoint("milvus"), _TIMEOUT_S)
-
-            def insert(first: int, rows: Floats) -> None:
-                calls.insert(self.collection, first, rows)
-
+            endpoint = self.target.endpoint("milvus")
+            calls = Calls(endpoint, _TIMEOUT_S, authorization(endpoint))
             before = monotonic_ns()
-            insert_s = insert_all(data.vectors, options, insert, say)
+            insert_s = insert_all(data.vectors, options, partial(insert, calls, self.collection), say)
             ordered = monotonic_ns()
             say("building the index")
             client.flush(self.collection)
@@ -69,7 +69,7 @@ class MilvusDriver(Driver):
             client.load_collection(self.collection)
 
             def search(row: Floats) -> list[int]:
-                return parse_ids(calls.search(search_message(self.collection, row, options)))
+                return parse_ids(calls.call(f"{SERVICE}/Search", search_message(self.collection, row, options)))
 
             wait_searchable(data.vectors, search, self.collection)
             searchable_s = seconds_since(before)
@@ -90,9 +90,9 @@ class MilvusDriver(Driver):
     @contextmanager
     def _administrator(self) -> Iterator[Any]:
         """A connected MilvusClient; its failures become LoadError."""
-        import grpc
         from pymilvus import MilvusClient, MilvusException
 
+        grpc = library()
         endpoint = self.target.endpoint("milvus")
         token = from_attributes(endpoint.attributes, "token") or ""
         client = None
@@ -112,120 +112,57 @@ class MilvusDriver(Driver):
         return MilvusSearchClient(endpoint, self.collection, data, self.options, context.timeout_s)
 
 
-class Calls:
-    """One connection. Messages go in and come out as bytes."""
-
-    def __init__(self, endpoint: Endpoint, timeout_s: float) -> None:
-        import grpc
-
-        self.timeout_s = timeout_s
-        settings = [
-            ("grpc.use_local_subchannel_pool", 1),  # a connection of its own, not one shared by the process
-            ("grpc.enable_http_proxy", 0),
-            ("grpc.enable_retries", 0),
-            ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-            ("grpc.max_send_message_length", _MESSAGE_BYTES),
-        ]
-        self._channel = grpc.insecure_channel(f"{endpoint.host}:{endpoint.port}", options=settings)
-        token = from_attributes(endpoint.attributes, "token")
-        self._metadata = [("authorization", base64.b64encode(token.encode()).decode())] if token else None
-        self._search = self._channel.unary_unary(f"{SERVICE}/Search", bytes, bytes)
-        self._insert = self._channel.unary_unary(f"{SERVICE}/Insert", bytes, bytes)
-        self._failure: type[Exception] = grpc.RpcError
-
-    def connect(self) -> None:
-        """Wait until connected. Raises LoadError."""
-        import grpc
-
-        try:
-            grpc.channel_ready_future(self._channel).result(timeout=min(self.timeout_s, 10.0))
-        except grpc.FutureTimeoutError as error:
-            raise LoadError("Milvus could not be connected to within 10 s", where="vector-search") from error
-
-    def search(self, message: bytes) -> bytes:
-        """The serialised SearchResults. Raises grpc.RpcError."""
-        answer: bytes = self._search(message, timeout=self.timeout_s, metadata=self._metadata)
-        return answer
-
-    def insert(self, collection: str, first: int, rows: Floats) -> None:
-        from pymilvus.grpc_gen import milvus_pb2
-
-        try:
-            answer = self._insert(
-                insert_message(collection, first, rows), timeout=self.timeout_s, metadata=self._metadata
-            )
-        except self._failure as error:
-            raise LoadError(f"Insert failed: {error}", where="vector-search") from error
-        result = milvus_pb2.MutationResult.FromString(answer)
-        if result.status.code or result.status.error_code or result.insert_cnt != len(rows):
-            raise LoadError(
-                f"Insert took {result.insert_cnt} of {len(rows)} vectors: {result.status.reason}", where="vector-search"
-            )
-
-    def close(self) -> None:
-        self._channel.close()
-
-
 class MilvusSearchClient:
-    """A `BlockingClient`; each user has a connection of its own."""
+    """A `WireClient`; every request is bytes before the load begins, each user has a connection of its own."""
 
     def __init__(
         self, endpoint: Endpoint, collection: str, data: DataSet, options: VectorOptions, timeout_s: float
     ) -> None:
-        self.endpoint = endpoint
-        self.timeout_s = timeout_s
         self._data = data
         self._options = options
-        self.messages = [search_message(collection, query, options) for query in data.queries]
+        self._messages = [search_message(collection, query, options) for query in data.queries]
+        self._grpc = GrpcClient(
+            endpoint, f"{SERVICE}/Search", self._message, timeout_s=timeout_s, metadata=authorization(endpoint)
+        )
+
+    def _message(self, operation: Operation) -> bytes:
+        return self._messages[query_of(operation.seq, len(self._messages))]
 
     def kind(self, seq: int) -> str:
         return KIND
 
-    def open_user(self, user: int) -> MilvusUser:
-        return MilvusUser(self)
+    def make_loop(self) -> AioLoop:
+        return self._grpc.make_loop()
+
+    def open_slot(self, loop: AioLoop, done: Done) -> Slot:
+        return self._grpc.open_slot(loop, done)
 
     def columns(self, operations: Sequence[Operation]) -> Mapping[str, Sequence[Any]]:
         return columns(operations, self._data, self._options.k, self._options.metric, read_ids)
 
     def facts(self) -> Mapping[str, Any]:
-        return {}
+        return self._grpc.facts()
 
     def close(self) -> None:
-        """Users close their own connections."""
+        self._grpc.close()
 
 
-class MilvusUser:
-    def __init__(self, client: MilvusSearchClient) -> None:
-        import grpc
-
-        self._messages = client.messages
-        self._calls = Calls(client.endpoint, client.timeout_s)
-        self._calls.connect()
-        self._failure: type[Exception] = grpc.RpcError
-
-    def perform(self, operation: Operation) -> None:
-        message = self._messages[query_of(operation.seq, len(self._messages))]
-        operation.bytes_out = len(message)
-        try:
-            answer = self._calls.search(message)
-        except self._failure as error:
-            record_failure(operation, error)
-            return
-        operation.bytes_in = len(answer)
-        operation.detail = answer
-        operation.status = OK
-
-    def close(self) -> None:
-        self._calls.close()
+def authorization(endpoint: Endpoint) -> Metadata:
+    """Milvus takes its token (`user:password` or an API key) in base64."""
+    token = from_attributes(endpoint.attributes, "token")
+    return (("authorization", base64.b64encode(token.encode()).decode()),) if token else ()
 
 
-def record_failure(operation: Operation, error: Any) -> None:
-    """An RpcError as status, error word (`grpc-unavailable`) and note."""
-    name = error.code().name.lower().replace("_", "-")
-    if name == "deadline-exceeded":
-        operation.fail(TIMEOUT, error.details(), status=TIMEOUT)
-    else:
-        operation.fail(f"grpc-{name}", error.details())
+def insert(calls: Calls, collection: str, first: int, rows: Floats) -> None:
+    """Raises LoadError."""
+    from pymilvus.grpc_gen import milvus_pb2
+
+    answer = calls.call(f"{SERVICE}/Insert", insert_message(collection, first, rows))
+    result = milvus_pb2.MutationResult.FromString(answer)
+    if result.status.code or result.status.error_code or result.insert_cnt != len(rows):
+        raise LoadError(
+            f"Insert took {result.insert_cnt} of {len(rows)} vectors: {result.status.reason}", where="vector-search"
+        )
 
 
 def insert_message(collection: str, first: int, rows: Floats) -> bytes:
@@ -281,4 +218,4 @@ def parse_ids(message: bytes) -> list[int]:
 
 
 def read_ids(operation: Operation) -> list[int]:
-    return parse_ids(operation.detail)
+    return parse_ids(operation.detail.messages[0])
