@@ -125,6 +125,23 @@ def test_a_time_out_says_what_was_answered_last_and_which_key_to_raise(tmp_path:
     assert 60e9 <= case.machine.clock.now_ns() < 63e9
 
 
+def test_what_nobody_started_is_not_waited_for_longer_but_looked_for(tmp_path: Path) -> None:
+    class Elsewhere(Toy):
+        ports = ()
+
+        def process(self, where: Where) -> None:
+            return None
+
+        def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
+            return ()
+
+    case = Case(tmp_path, Behaviour(), "connection refused")
+    case.service = Elsewhere("llm", Options())
+    message = case.fails()
+    assert "ready_timeout" not in message
+    assert "see that it is there, and that its address is right" in message
+
+
 def test_a_state_that_is_not_known_for_a_while_is_waited_out(tmp_path: Path) -> None:
     assert Case(tmp_path, Behaviour(unknown_s=(0, 0.02)), "refused", "refused", None).up().handle is not None
 

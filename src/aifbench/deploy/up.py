@@ -246,9 +246,11 @@ def _too_late(
     who = f" ({_who(handle)}on {where.host})" if handle else ""
     if status is not None and status.state is ProcessState.UNKNOWN:
         reason += f"; the state of its process is not known: {status.reason}"
-    hints = [f"raise services.{name}.ready_timeout (now {limit}) if it needs longer", waiting.service.explain(lines)]
     if handle:
-        hints.append(f"full log: {where.folder}/err")
+        longer = f"raise services.{name}.ready_timeout (now {limit}) if it needs longer"
+        hints = [longer, waiting.service.explain(lines), f"full log: {where.folder}/err"]
+    else:
+        hints = ["aifbench starts nothing for it: see that it is there, and that its address is right"]
     return ServiceError(
         f"not ready after {limit}{who}: {reason}",
         where=f"service {name}",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import os
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from aifbench.errors import AifbenchError, StoreError
+from aifbench.errors import AifbenchError, LoadError, StoreError
 from aifbench.samples.write import refused
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -30,6 +32,15 @@ def put_json(path: Path, data: Any) -> None:
 def as_store_error(error: OSError) -> StoreError | None:
     """What a full disk is, wherever it shows; None for every other failure."""
     return refused(error, error.filename or "", "a file") if error.errno in _FULL else None
+
+
+def unexpected(error: Exception) -> LoadError:
+    """One line for what a client library or a defect of ours raised, with the place in our code; no traceback."""
+    words = (str(error).strip().splitlines() or [""])[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if f"{os.sep}aifbench{os.sep}" in frame.filename] or frames
+    place = f" in {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return LoadError(f"unexpected {type(error).__name__}{f': {words}' if words else ''}{place}")
 
 
 def give_up(error: AifbenchError, path: Path, told: Any, say: Callable[[str], None]) -> int:

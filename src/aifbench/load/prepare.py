@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from pathlib import Path
 
 from aifbench.clock import NS_PER_S, monotonic_ns
 from aifbench.errors import AifbenchError, to_record
-from aifbench.load.handshake import as_store_error, give_up, put_json
+from aifbench.load.handshake import as_store_error, give_up, put_json, unexpected
 from aifbench.load.job import PrepareJob
 from aifbench.model.codec import from_data
 from aifbench.workloads.base import WORKLOADS, PrepareContext
@@ -51,11 +52,12 @@ def main(argv: list[str]) -> int:
                 workload.cleanup(context, prepared)
     except AifbenchError as error:
         return give_up(error, folder / FAILED, to_record(error), say)
-    except Exception as error:  # what a client library raises must reach the user in one line, too
+    except Exception as error:  # noqa: BLE001 - whatever a client library raises must reach the user in one line
         if isinstance(error, OSError) and (full := as_store_error(error)) is not None:
             return give_up(full, folder / FAILED, to_record(full), say)
-        put_json(folder / FAILED, to_record(AifbenchError(f"{type(error).__name__}: {error}")))
-        raise
+        say(traceback.format_exc())
+        told = unexpected(error)
+        return give_up(told, folder / FAILED, to_record(told), say)
     return 0
 
 

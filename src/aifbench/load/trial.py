@@ -221,7 +221,8 @@ class _Watch:
                 kept = self._salvage(index)
                 self._problems.append(f"worker {index} left no report ({status.describe()}); {kept}. {words}".rstrip())
             elif report.get("error"):
-                self._problems.append(f"worker {index}: {str(report['error']).splitlines()[0]}")
+                kept = f"; {self._salvage(index)}; {report['parts']['hint']}" if report.get("broke") else ""
+                self._problems.append(f"worker {index}: {str(report['error']).splitlines()[0]}{kept}")
             else:
                 reports.append(report)
         return TrialOutcome(tuple(reports), tuple(self._problems), self._stopped)

@@ -12,6 +12,7 @@ import os
 import resource
 import socket
 import sys
+import traceback
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import chain
@@ -23,7 +24,7 @@ from aifbench.errors import AifbenchError, LoadError, to_record
 from aifbench.load import run_queue
 from aifbench.load.arrival.base import ARRIVALS
 from aifbench.load.blocking import BlockingEngine
-from aifbench.load.handshake import as_store_error, give_up, put_json
+from aifbench.load.handshake import as_store_error, give_up, put_json, unexpected
 from aifbench.load.job import ControlFolder, TrialJob
 from aifbench.load.limits import raise_descriptors, read_limits
 from aifbench.load.preflight import descriptors, judge, need_of, told
@@ -245,15 +246,20 @@ def main(argv: list[str]) -> int:
             put_json(control.report(index), report)
     except AifbenchError as error:
         return _give_up(error, control, index)
-    except OSError as error:
-        if (full := as_store_error(error)) is None:
-            raise
-        return _give_up(full, control, index)
+    except Exception as error:  # noqa: BLE001 - whatever a client library raises must reach the user in one line
+        if isinstance(error, OSError) and (full := as_store_error(error)) is not None:
+            return _give_up(full, control, index)
+        say(traceback.format_exc())
+        told = unexpected(error)
+        told.hint = f"traceback in {control.err(index)}"
+        return _give_up(told, control, index, broke=True)
     return 0
 
 
-def _give_up(error: AifbenchError, control: ControlFolder, index: int) -> int:
+def _give_up(error: AifbenchError, control: ControlFolder, index: int, *, broke: bool = False) -> int:
+    """`broke`: its samples that were moved to disk are still to be written."""
     told = {"worker": index, "error": str(error), "parts": to_record(error), "exit_code": int(error.exit_code)}
+    told |= {"broke": True} if broke else {}
     return give_up(error, control.report(index), told, say)
 
 
