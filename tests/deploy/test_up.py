@@ -126,8 +126,10 @@ def test_a_time_out_says_what_was_answered_last_and_which_key_to_raise(tmp_path:
 
 
 def test_what_nobody_started_is_not_waited_for_longer_but_looked_for(tmp_path: Path) -> None:
-    class Elsewhere(Toy):
-        ports = ()
+    class Elsewhere(Service):
+        recipe_keys = Options
+        summary = "a service for tests"
+        protocols = ("http",)
 
         def process(self, where: Where) -> None:
             return None
@@ -135,8 +137,11 @@ def test_what_nobody_started_is_not_waited_for_longer_but_looked_for(tmp_path: P
         def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
             return ()
 
+        def probe(self, where: Where) -> Probe:
+            return Probe("none")
+
     case = Case(tmp_path, Behaviour(), "connection refused")
-    case.service = Elsewhere("llm", Options())
+    case.service = Elsewhere("llm", Options())  # type: ignore[assignment]
     message = case.fails()
     assert "ready_timeout" not in message
     assert "see that it is there, and that its address is right" in message

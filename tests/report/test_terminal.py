@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from rich.console import Console
 
 from aifbench.report import terminal
+from aifbench.report.lines import wrapped
 from tests.report import example
 
 
@@ -28,6 +30,24 @@ def test_no_number_is_cut_at_any_width(width: int) -> None:
     assert "…" not in shown.replace(", …", "")
     for number in ("26\u202f406", "0.965", "none set"):
         assert (number in shown) == (number != "none set")
+
+
+def test_names_that_are_too_long_go_on_beneath_themselves() -> None:
+    """Cut, the load points of one sweep would look the same."""
+    result = example.result()
+    long = replace(result.points[0], point="random-reads-of-a-very-large-and-long-file.1")
+    target = StringIO()
+    terminal.render(replace(result, points=(long,)), None, Console(file=target, width=80))
+    table = target.getvalue().partition("is DEGRADED")[0]
+    assert "random-reads-of-a-very-" in table
+    assert "large-and-long-file.1" in table
+    assert "…" not in table.replace(", …", "")
+
+
+def test_lines_are_broken_between_words_and_go_on_indented() -> None:
+    path = "/a/path/that/is/longer/than/any/terminal/is/wide"
+    assert wrapped(f"  hint: full log: {path}", 30) == ["  hint: full log:", f"    {path}"]
+    assert wrapped("one\ntwo", 30) == ["one", "two"]
 
 
 def test_without_a_terminal_there_is_no_control_character() -> None:

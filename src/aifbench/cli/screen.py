@@ -68,5 +68,11 @@ def print_keys(rows: Iterable[KeyRow]) -> None:
 
 
 def note(text: str) -> None:
-    """A line for the user that is not part of the result."""
+    """A line for the user that is not part of the result; on a terminal it is broken between words."""
+    if sys.stderr.isatty():
+        from shutil import get_terminal_size
+
+        from aifbench.report.lines import wrapped
+
+        text = "\n".join(wrapped(text, get_terminal_size().columns))
     click.echo(text, err=True)

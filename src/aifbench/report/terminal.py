@@ -14,6 +14,7 @@ from aifbench.model.result import RunResult, Validity
 from aifbench.report import words
 from aifbench.report.charts.recall import at_fixed_recall
 from aifbench.report.family import families
+from aifbench.report.lines import wrapped
 from aifbench.report.sheet import Cell, Column, Sheet
 from aifbench.report.summary import family_sheet, told_once
 from aifbench.units import significant
@@ -56,7 +57,8 @@ def render_text(result: RunResult, plan: Plan | None, recipe_text: str) -> str:
 def _print(console: Any, line: str, style: str = "") -> None:
     from rich.text import Text
 
-    console.print(Text(line, style=style), soft_wrap=False)
+    for piece in wrapped(line, console.width):
+        console.print(Text(piece, style=style), overflow="ignore", crop=False)
 
 
 def _short(sheet: Sheet) -> Sheet:
@@ -135,7 +137,7 @@ def _print_table(console: Any, sheet: Sheet) -> None:
                 Text("\n".join(lines)), justify=side, no_wrap=column.numeric, min_width=width, max_width=width
             )
         for row in sheet.rows:
-            table.add_row(*(_text(row[index]) for index in piece))
+            table.add_row(*(_text(row[index], sheet.columns[index], _width(sheet, index) - _GAP) for index in piece))
         console.print(table)
     for note in sheet.notes:
         _print(console, f"  {note}", "dim")
@@ -143,12 +145,16 @@ def _print_table(console: Any, sheet: Sheet) -> None:
         console.print()
 
 
-def _text(cell: Cell) -> Any:
+def _text(cell: Cell, column: Column, width: int) -> Any:
+    """Names that are too long go on beneath themselves: cut, `reads.1` and `reads.2` would look the same."""
     from rich.text import Text
 
-    found = Text(cell.text, style=_STYLE[cell.tone])
+    def lines(text: str) -> str:
+        return text if column.numeric else "\n".join(wrap(text, width))
+
+    found = Text(lines(cell.text), style=_STYLE[cell.tone])
     if cell.note:
-        found.append(f"\n{cell.note}", style="dim")
+        found.append(f"\n{lines(cell.note)}", style="dim")
     return found
 
 
