@@ -184,3 +184,11 @@ def test_a_trial_with_more_workers_than_planned_says_why_it_has_them() -> None:
     done = evaluate_trial(point(replace(CLOSED, concurrency=2)), TRIAL, samples(rows, workers=2), "common")
     assert done.validity is Validity.VALID
     assert next(one for one in done.findings if one.code == "remedy").text.startswith("2 workers instead of 1")
+
+
+def test_who_reads_that_the_generator_was_the_limit_reads_why_it_got_no_more_workers() -> None:
+    facts = replace(FACTS, no_remedy={"p.t1": "no core is free for another worker"})
+    busy = samples(users(1, 10, 20), cpu_s=0.9, window_wall_s=1.0)
+    run = evaluate_run(plan([point()], 2), facts, {"some": "common"}, lambda *_: busy)
+    hints = [next(one.hint for one in trial.findings if one.code == "worker-cpu") for trial in run.points[0].trials]
+    assert hints == ["raise load.workers; no core is free for another worker", "raise load.workers"]
