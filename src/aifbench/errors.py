@@ -105,7 +105,8 @@ class MissingExtra(ExecutorError):
 
     def __init__(self, needed: str, *, extra: str = "", install: str = "", where: str = "") -> None:
         line = install or f"pip install 'aifbench[{extra}]'"
-        super().__init__(f"{needed} is not installed", where=where, hint=f"install it: {line}")
+        are, it = ("are", "them") if ", " in needed else ("is", "it")
+        super().__init__(f"{needed} {are} not installed", where=where, hint=f"install {it}: {line}")
         self.install = line
 
 

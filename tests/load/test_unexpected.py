@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pytest
 from aifbench.errors import ExitCode, LoadError
 from aifbench.executors.local import LocalExecutor
 from aifbench.load import prepare
-from aifbench.load.handshake import unexpected
+from aifbench.load.handshake import EXTRAS, unexpected
 from aifbench.load.job import ControlFolder, PrepareJob
 from aifbench.load.trial import TrialControl, run_trial
 from aifbench.model.codec import to_json
 from aifbench.model.load import Load
+from tests.project.source import ROOT
 from tests.simulators import trial_job
 
 ONE = Load("closed", duration_s=1.0, concurrency=1, operations=1)
@@ -28,6 +30,14 @@ def test_an_unexpected_error_is_one_line_with_its_place() -> None:
         told = unexpected(error)
     assert str(told).startswith(r"unexpected KeyError: 'x\ny' in test_unexpected.py:")
     assert "\n" not in str(told)
+
+
+@pytest.mark.parametrize("name", list(EXTRAS))
+def test_a_package_that_is_not_there_is_told_with_the_line_that_installs_it(name: str) -> None:
+    told = unexpected(ModuleNotFoundError(f"No module named '{name}.part'", name=f"{name}.part"))
+    assert told.exit_code == ExitCode.EXECUTOR
+    extra = told.hint.removeprefix("install it: pip install 'aifbench[").removesuffix("]'")
+    assert extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
 def test_a_preparation_that_breaks_leaves_one_line_and_its_traceback_in_err(

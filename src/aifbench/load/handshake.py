@@ -7,11 +7,11 @@ import errno
 import json
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from aifbench.errors import AifbenchError, LoadError, StoreError
+from aifbench.errors import AifbenchError, LoadError, MissingExtra, StoreError
 from aifbench.samples.write import refused
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -34,8 +34,23 @@ def as_store_error(error: OSError) -> StoreError | None:
     return refused(error, error.filename or "", "a file") if error.errno in _FULL else None
 
 
-def unexpected(error: Exception) -> LoadError:
-    """One line for what a client library or a defect of ours raised, with the place in our code; no traceback."""
+EXTRAS: Mapping[str, str] = {
+    "psycopg": "sql",
+    "pymilvus": "milvus",
+    "faiss": "faiss",
+    "botocore": "s3",
+    "grpc": "grpc",
+}
+"""Package that a client imports on use → the extra that brings it."""
+
+
+def unexpected(error: Exception) -> AifbenchError:
+    """One line for what a client library or a defect of ours raised, with the place in our code; no traceback.
+
+    A package that is not installed is told with the line that installs it.
+    """
+    if isinstance(error, ModuleNotFoundError) and (extra := EXTRAS.get((error.name or "").partition(".")[0])):
+        return MissingExtra(str(error.name), extra=extra)
     words = (str(error).strip().splitlines() or [""])[0]
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if f"{os.sep}aifbench{os.sep}" in frame.filename] or frames

@@ -251,7 +251,7 @@ def main(argv: list[str]) -> int:
             return _give_up(full, control, index)
         say(traceback.format_exc())
         told = unexpected(error)
-        told.hint = f"traceback in {control.err(index)}"
+        told.hint = told.hint or f"traceback in {control.err(index)}"
         return _give_up(told, control, index, broke=True)
     return 0
 
