@@ -226,7 +226,7 @@ def _missing_trials(finished: int, planned: int | None, trials: Sequence[TrialRe
     if any(trial.status == "interrupted" for trial in trials):
         hint = "aifbench resume goes on"
     else:
-        hint = "remove the cause; aifbench resume --retry-failed then does again what failed"
+        hint = "remove the cause; aifbench resume RUN --retry-failed then does again what failed"
     return (Finding("trials", verdict, f"{finished} of {planned} planned trials finished", hint),)
 
 
