@@ -128,7 +128,7 @@ def llm(
 @click.option("--contains", metavar="TEXT", help="What every right answer contains.")
 @click.option("--insecure", is_flag=True, help="Do not check the server's certificate.")
 def http(target: str, body_file: Path | None, header: tuple[str, ...], insecure: bool, **how: Any) -> int:
-    """One request, again and again: throughput, time to first byte, response time."""
+    """One request, again and again, to an HTTP server: throughput, time to first byte, response time."""
     root, path = probing.split_path(target)
     options = {
         "uses": "http",
@@ -161,7 +161,7 @@ def http(target: str, body_file: Path | None, header: tuple[str, ...], insecure:
 @click.option("--contains", metavar="TEXT", help="What every right answer contains.")
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="PEM, for grpcs://.")
 def grpc(target: str, request_file: Path | None, metadata: tuple[str, ...], ca_file: Path | None, **how: Any) -> int:
-    """One method, again and again: calls and messages per second, time to first message, response time."""
+    """One method of a gRPC server, again and again: calls and messages per second, response time."""
     options = {
         "uses": "grpc",
         **{name: how.pop(name) for name in ("method", "request_hex", "request_base64", "messages", "contains")},
@@ -256,7 +256,7 @@ def file(
 @click.option("--k", type=click.IntRange(min=1), help="Neighbours asked for.  [default: the workload's]")
 @click.option("--token-env", metavar="NAME", help="Environment variable that holds the access token.")
 def vector(target: str, protocol: str, token_env: str | None, **how: Any) -> int:
-    """Load vectors and search them: queries per second at their recall.
+    """Load vectors into a database and search them: queries per second at their recall.
 
     TARGET `faiss` is the bound: the same search inside the worker, without a server.
     """
