@@ -173,7 +173,7 @@ def test_a_server_that_dies_ends_every_operation_with_an_error(tmp_path: Path) -
 
 @pytest.mark.live
 def test_serialisation_failures_are_done_again_as_the_recipe_says(postgres_server: Running, tmp_path: Path) -> None:
-    """Four users add one to a counter at a time; each repetition is an operation of its own."""
+    """Four users add one to a counter; who got through thinks longer than the others wait, so they get through too."""
     with psycopg.connect(conninfo(postgres_server.target.endpoint("postgres")), autocommit=True) as conn:
         conn.execute("DROP TABLE IF EXISTS contended")
         conn.execute("CREATE TABLE contended AS SELECT 0 AS n")
@@ -181,7 +181,7 @@ def test_serialisation_failures_are_done_again_as_the_recipe_says(postgres_serve
             "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT n FROM contended; SELECT pg_sleep(0.01); "
             "UPDATE contended SET n = n + 1; END"
         )
-        load = Load("closed", 1.0, concurrency=4, retries=Retries(50, ("sqlstate-40001",)))
+        load = Load("closed", 1.5, concurrency=4, think_time_s=0.3, retries=Retries(50, ("sqlstate-40001",)))
         job = replace(
             trial_job(tmp_path, 1, load),
             uses="sql",
