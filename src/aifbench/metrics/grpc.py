@@ -1,7 +1,6 @@
 """gRPC: time to first message, messages of streams, bytes of messages in both directions.
 
-Columns read: `ttfm_ns` (duration), `bytes_in`, `bytes_out`, and, where answers are streams, `message_ns` (list,
-monotonic stamp of each message).
+Columns read: `ttfm_ns` (duration), `bytes_in`, `bytes_out`, `message_ns` (list, monotonic stamp of each message).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from aifbench.metrics.view import View
 from aifbench.metrics.window import Window
 from aifbench.model.result import Metric
 
-NO_MESSAGES = "no stream: each answer is one message (option streaming)"
+NO_MESSAGES = "no operation received a message"
 
 
 class Grpc(Family):
@@ -51,7 +50,7 @@ class Grpc(Family):
 
 
 def _messages(operations: Operations) -> tuple[Stamps, Rows]:
-    """Stamps of all messages of successful streams, and the row of each."""
+    """Stamps of all messages of successful operations, and the row of each."""
     lists = operations.lists("message_ns")
     if lists is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)

@@ -29,8 +29,7 @@ HEADLINE: Mapping[str, tuple[str, ...]] = {
     "object": ("throughput", "bandwidth_in", "bandwidth_out", "ttfb_p50", "ttfb_p99", "error_rate"),
     "http": ("throughput", "bandwidth_in", "ttfb_p50", "ttfb_p99", "response_time_p99", "error_rate"),
     "grpc": (
-        "throughput", "message_throughput", "ttfm_p50", "ttfm_p99", "message_gap_p99", "response_time_p99",
-        "error_rate",
+        "throughput", "message_throughput", "ttfm_p50", "ttfm_p99", "response_time_p99", "error_rate",
     ),
     "file": ("read_bandwidth", "write_bandwidth", "throughput", "response_time_p99", "error_rate"),
     "command": ("throughput", "response_time_p50", "response_time_p99", "error_rate"),

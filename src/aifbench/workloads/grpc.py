@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,9 +17,6 @@ from aifbench.model.operation import OK, Operation
 from aifbench.model.options import SECRET, Options, Sweep, single
 from aifbench.model.paths import LocalPath
 from aifbench.workloads.base import Done, Slot, WireClient, WorkerContext, Workload
-
-if TYPE_CHECKING:
-    from aifbench.load.aio import AioLoop
 
 LARGEST_REQUEST = 64 << 20
 
@@ -144,27 +141,25 @@ class MethodClient:
     def kind(self, seq: int) -> str:
         return self._name
 
-    def make_loop(self) -> AioLoop:
+    def make_loop(self) -> Any:
         return self._grpc.make_loop()
 
-    def open_slot(self, loop: AioLoop, done: Done) -> Slot:
+    def open_slot(self, loop: Any, done: Done) -> Slot:
         return self._grpc.open_slot(loop, done)
 
     # after the load
 
     def columns(self, operations: Sequence[Operation]) -> Mapping[str, Sequence[Any]]:
-        """`ttfm_ns` (start → first message), `messages`, `grpc_code`, and `message_ns` where answers are streams."""
+        """`ttfm_ns` (start → first message), `messages`, `grpc_code`, and `message_ns`, the stamps of all of them."""
         for operation in operations:
             self._check(operation)
         answers = [operation.detail for operation in operations]
-        found: dict[str, Sequence[Any]] = {
+        return {
             "ttfm_ns": [one.first - one.start if one.first else None for one in operations],
             "messages": [len(answer.stamps) if answer else None for answer in answers],
             "grpc_code": [answer.code or None if answer else None for answer in answers],
+            "message_ns": [answer.stamps if answer else [] for answer in answers],
         }
-        if self._options.streaming:
-            found["message_ns"] = [answer.stamps if answer else [] for answer in answers]
-        return found
 
     def _check(self, operation: Operation) -> None:
         answer, wanted = operation.detail, self._options.messages

@@ -25,7 +25,6 @@ from aifbench.workloads.vector.driver import Driver, Loaded, insert_all, seconds
 from aifbench.workloads.vector.options import VectorOptions, search_parameters
 
 if TYPE_CHECKING:
-    from aifbench.load.aio import AioLoop
     from aifbench.workloads.vector.data import DataSet, Floats
 
 SERVICE = "/milvus.proto.milvus.MilvusService"
@@ -131,10 +130,10 @@ class MilvusSearchClient:
     def kind(self, seq: int) -> str:
         return KIND
 
-    def make_loop(self) -> AioLoop:
+    def make_loop(self) -> Any:
         return self._grpc.make_loop()
 
-    def open_slot(self, loop: AioLoop, done: Done) -> Slot:
+    def open_slot(self, loop: Any, done: Done) -> Slot:
         return self._grpc.open_slot(loop, done)
 
     def columns(self, operations: Sequence[Operation]) -> Mapping[str, Sequence[Any]]:
