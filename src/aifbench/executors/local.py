@@ -8,6 +8,7 @@ costs no fork. A process that is gone and left no exit.json lost its supervisor:
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from aifbench.clock import NS_PER_S, SYSTEM, monotonic_ns
-from aifbench.errors import ExecutorError
+from aifbench.errors import ExecutorError, StoreError
 from aifbench.executors import environment, procfs
 from aifbench.executors.base import Stream
 from aifbench.executors.ports import LOOPBACK, FreePorts
@@ -152,7 +153,7 @@ class LocalExecutor:
             for path in (out, err):
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ExecutorError(f"its folder cannot be made: {error}", where=spec.name) from error
+            raise _refused(f"its folder cannot be made: {error}", spec) from error
         state = {
             "name": spec.name, "mark": mark, "boot": self._boot, "host": socket.gethostname(),
             "state_folder": str(state_folder), "out": out, "err": err, "tied": spec.tied, "grace_s": spec.grace_s,
@@ -276,8 +277,18 @@ def _start_supervisor(spec: ProcessSpec, request: Mapping[str, Any], lifeline: i
         os.close(reply_read)
     if "error" in answer:
         os.waitpid(pid, 0)
-        raise ExecutorError(str(answer["error"]), where=spec.name)
+        raise _refused(str(answer["error"]), spec)
     return answer
+
+
+_NO_ROOM = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
+
+
+def _refused(text: str, spec: ProcessSpec) -> ExecutorError | StoreError:
+    """A full disk is no fault of the program that was to be started."""
+    if any(words in text for words in _NO_ROOM):
+        return StoreError(text, where=spec.name, hint=f"make room on the file system of {spec.folder}")
+    return ExecutorError(text, where=spec.name)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 from aifbench.clock import NS_PER_S, SYSTEM, Clock
 from aifbench.errors import ExitCode, LoadError, StoreError, from_record
 from aifbench.executors.base import Executor, last_lines
-from aifbench.load.handshake import put_json
+from aifbench.load.handshake import as_store_error, put_json
 from aifbench.load.job import ControlFolder, TrialJob
 from aifbench.load.progress import Progress, total
 from aifbench.load.progress import read as read_progress
@@ -25,6 +26,7 @@ GO_DELAY_NS = 30_000_000
 """T0 lies this far ahead, so that every worker has read it before it comes (they look every 5 ms)."""
 WRITE_TIMEOUT_S = 300.0
 _POLL_S = 0.02
+_PAGE = 4096
 
 
 @dataclass(frozen=True)
@@ -154,14 +156,32 @@ class _Watch:
         )
 
     def _raise_refused(self, index: int, status: ProcessStatus) -> None:
-        """StoreError for a worker that could not write, not even its report: it says so by its exit code."""
-        if status.exit_code == ExitCode.STORE:
+        """StoreError for a worker that could not write, not even its report: it says so by its exit code.
+
+        On a full disk that code may be lost as well.
+        """
+        unknown = status.exit_code is None and status.signal is None
+        words = f"worker {index} could not write its files" if status.exit_code == ExitCode.STORE else ""
+        if unknown and self._no_room():
+            words = f"worker {index} left no report: the disk is full"
+        if words:
             raise StoreError(
-                f"worker {index} could not write its files",
+                words,
                 where=self._job.trial,
                 quoted=last_lines(self._executor, self._handles[index]),
                 hint=f"make room on the file system of {self._control.path}, then: aifbench resume {self._job.run}",
             )
+
+    def _no_room(self) -> bool:
+        probe = self._control.path / "room"
+        try:
+            probe.write_bytes(bytes(_PAGE))
+        except OSError as error:
+            return as_store_error(error) is not None
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink()
+        return False
 
     def _report(self, index: int) -> dict[str, Any] | None:
         try:

@@ -126,7 +126,8 @@ class _StageWork:
             raise BrokenOff
         codes = self._worker_codes(trial)
         if ExitCode.STORE in codes:  # the trial is left undone: it can be repeated when there is room again
-            raise StoreError("; ".join(outcome.problems), where=trial.id)
+            hint = f"make room there, then: aifbench resume {self._run.folder.id}"
+            raise StoreError("; ".join(outcome.problems), where=trial.id, hint=hint)
         gone = self._services.gone(point.target, now=True)
         problems = list(dict.fromkeys([*([gone[0]] if gone else []), *outcome.problems]))
         if problems:

@@ -34,7 +34,8 @@ _FACTS = {
 
 def store_error(error: OSError, path: Path | str, doing: str = "write") -> StoreError:
     """The StoreError that says what the file system refused, where, and what to do about it."""
-    words, hint = _FACTS.get(error.errno or 0, (error.strerror or str(error), ""))
+    otherwise = (error.strerror or str(error)).lower(), _RIGHTS if doing == "create the folder" else ""
+    words, hint = _FACTS.get(error.errno or 0, otherwise)
     return StoreError(f"cannot {doing}: {words}", where=str(path), hint=hint)
 
 
