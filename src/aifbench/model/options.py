@@ -31,9 +31,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False, validate_default=True)
 
 
-def _quantity(
-    parse: Callable[[str], float], what: str, example: str, most: tuple[float, str]
-) -> Callable[[Any], Any]:
+def _quantity(parse: Callable[[str], float], what: str, example: str, most: tuple[float, str]) -> Callable[[Any], Any]:
     """`most`: the greatest value, and how a user would write it."""
 
     def read(value: Any) -> Any:
