@@ -45,7 +45,7 @@ def said(**raw: Any) -> list[str]:
         ({"choice": "c"}, "choice: got 'c', expected one of 'a', 'b'"),
         ({"choice": ["a", "c"]}, "choice.1: got 'c', expected one of 'a', 'b'"),
         ({"rate": [1, -1]}, "rate.1: got -1, expected more than 0"),
-        ({"rate": {}}, "rate: got an empty mapping, expected a number"),
+        ({"rate": {}}, "rate: got `key: value` lines, expected a rate, such as 10/s"),
         ({"either": [1]}, "either.0: got 1, expected text"),
         ({"either": 1}, "either: got 1, expected text"),
         ({"items": [{"weight": 0}]}, "items.0.weight: got 0, expected at least 1"),
