@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from aifbench.clock import monotonic_ns, sleep_s
@@ -66,7 +67,8 @@ class Known:
 
 
 @contextlib.contextmanager
-def serving(port: int = 0) -> Iterator[Known]:
+def serving(key: Path | None = None, cert: Path | None = None) -> Iterator[Known]:
+    """With TLS where a key and its certificate are given."""
     grpc = library()
     known = Known()
     server = grpc.server(ThreadPoolExecutor(32))
@@ -75,7 +77,11 @@ def serving(port: int = 0) -> Iterator[Known]:
         "Stream": grpc.unary_stream_rpc_method_handler(known.stream),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Known", handlers),))
-    known.address = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
+    if key is not None and cert is not None:
+        tls = grpc.ssl_server_credentials([(key.read_bytes(), cert.read_bytes())])
+        known.address = f"127.0.0.1:{server.add_secure_port('127.0.0.1:0', tls)}"
+    else:
+        known.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     server.start()
     try:
         yield known

@@ -15,19 +15,22 @@ from typing import Any
 import pytest
 
 from aifbench.clock import sleep_s
+from aifbench.deploy.ready import check
 from aifbench.errors import LoadError
 from aifbench.load.transport.grpc import GrpcAnswer, GrpcClient
 from aifbench.load.transport.grpc_channel import parse
 from aifbench.load.transport.refusal import explain
 from aifbench.model.load import Load
 from aifbench.model.operation import OK
-from aifbench.model.service import Endpoint, Target
+from aifbench.model.service import Endpoint, Probe, Target
 from tests.load.grpc_server import STREAM, UNARY, Known, serving
-from tests.simulators import rows, run_worker, trial_job
+from tests.simulators import behaviour, rows, run_worker, running, trial_job
 from tests.workloads.drive import drive_wire
 
 FEW = Load("closed", duration_s=20.0, concurrency=2, operations=4, timeout_s=5.0, drain_s=4.0)
 ONE = replace(FEW, concurrency=1, operations=1)
+
+DATA = Path(__file__).parents[1] / "simulate" / "data"
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +232,30 @@ def test_a_client_that_shall_trust_anybody_is_refused_because_grpc_never_does() 
     client = GrpcClient(endpoint, UNARY, lambda _: b"", timeout_s=1.0)
     with pytest.raises(LoadError, match="always checks"):
         client.open_slot(client.make_loop(), lambda *_: None)
+
+
+def test_tls_believes_the_authority_that_is_named_and_says_why_it_believes_no_other() -> None:
+    with serving(DATA / "localhost-key.pem", DATA / "localhost-cert.pem") as server:
+        port = server.address.partition(":")[2]
+        good = {"ca_file": str(DATA / "localhost-cert.pem")}
+        endpoint = Endpoint("grpc", f"grpcs://localhost:{port}", attributes=good)
+        assert check(Probe("http2", url=endpoint.url, host="localhost", port=int(port)), lambda _: None) is None
+        client: Any = GrpcClient(endpoint, UNARY, lambda _: b"echo", timeout_s=5.0)
+        client.kind = lambda seq: "call"
+        (ended,) = drive_wire(client, 1)
+        client.close()
+        assert (ended.status, ended.detail.messages) == (OK, [b"echo"])
+        unknown = GrpcClient(replace(endpoint, attributes={}), UNARY, lambda _: b"", timeout_s=5.0)
+        with pytest.raises(OSError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            unknown.open_slot(unknown.make_loop(), lambda *_: None)
+        assert "ca_file" in explain(caught.value)[1]
+
+
+def test_a_server_of_http_1_is_not_ready_for_grpc() -> None:
+    with running(behaviour()) as simulator:
+        said = check(Probe("http2", url=simulator.url, host="127.0.0.1", port=simulator.port), lambda _: None)
+    assert said is not None
+    assert "does not answer HTTP/2" in said
 
 
 def test_answers_survive_the_way_to_disk_and_back() -> None:

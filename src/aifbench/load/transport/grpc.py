@@ -128,7 +128,7 @@ class GrpcClient:
                     state = channel.get_state(try_to_connect=True)
         except TimeoutError:
             await channel.close()
-            raise not_ready(self.address, CONNECT_WITHIN_S) from None
+            raise not_ready(self.address, self._attributes, CONNECT_WITHIN_S) from None
         return channel
 
     def facts(self) -> Mapping[str, Any]:

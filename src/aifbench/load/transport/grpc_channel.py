@@ -99,11 +99,13 @@ def metadata_of(given: Mapping[str, str]) -> Metadata:
     )
 
 
-def not_ready(address: GrpcAddress, timeout_s: float) -> Exception:
-    """Why no connection came about: an OSError of the plain connection, or that the other side is no gRPC server."""
+def not_ready(address: GrpcAddress, attributes: Mapping[str, Any], timeout_s: float) -> Exception:
+    """Why no connection came about: an OSError of a connection made by hand, or that the other side speaks no gRPC."""
     if address.host:
         try:
-            socket.create_connection((address.host, address.port), timeout_s).close()
+            with socket.create_connection((address.host, address.port), timeout_s) as plain:
+                if address.tls:
+                    trust_of(attributes).context().wrap_socket(plain, server_hostname=address.host).close()
         except OSError as error:
             return error
     elif not Path(address.name.removeprefix("unix:")).exists():
