@@ -34,6 +34,14 @@ HINTS: Mapping[str, str] = {
     "http-413": "the request is larger than the server takes",
     "http-429": "the server limits the rate: lower the load, or raise its limit",
     "http-503": "the server is overloaded or not ready: lower the load, or look at its log",
+    "grpc-unavailable": "the server went away or refuses new calls: look at its log",
+    "grpc-deadline-exceeded": "no answer within load.timeout: raise it, or lower the load",
+    "grpc-unimplemented": "the server has no such method: check package, service and method, letter by letter",
+    "grpc-resource-exhausted": "the server is at a limit of its own: lower the load, or raise that limit",
+    "grpc-unauthenticated": "check the option metadata: the server wants a key or token",
+    "grpc-permission-denied": "check the option metadata, and what that key may do",
+    "grpc-invalid-argument": f"the server does not accept the request: {_ANSWER}",
+    "wrong-count": "streams had more or fewer messages than the option messages says",
 }
 
 
