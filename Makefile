@@ -15,6 +15,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 BENCHMARKS := $(filter-out benchmarks/__init__.py,$(wildcard benchmarks/*.py))
 BENCH_TARGETS := $(foreach file,$(BENCHMARKS),bench-$(subst _,-,$(basename $(notdir $(file)))))
 DEBIAN := chromium fio
+# Tests wait more than they compute; more of them at a time would disturb each other's servers and loads.
+JOBS ?= 2
 
 .PHONY: help
 help: ## list the targets
@@ -54,8 +56,8 @@ demo: $(VENV)/.demo ## install what is needed and run examples/quickstart.yaml; 
 	@$(BIN)/aifbench run examples/quickstart.yaml --allow-invalid
 
 .PHONY: test
-test: $(VENV)/.test ## the whole suite against the real servers (TESTS=tests/load, ARGS="-x -k name")
-	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+test: $(VENV)/.test ## the whole suite against the real servers (TESTS=tests/load, ARGS="-x -k name", JOBS=2)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS) $(ARGS)
 
 # -- the rest ----------------------------------------------------------------------------------------------------
 
