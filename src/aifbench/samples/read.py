@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aifbench.model.samples import Samples
+from aifbench.samples.arrow import arrow
 from aifbench.samples.schema import METADATA_KEY, SAMPLES_SCHEMA, arrow_schema
 
 
@@ -15,8 +16,7 @@ def read_trial(samples: Path | str, control: Path | str | None = None) -> Sample
 
     A worker's metadata is its report where there is one, laid over what its Parquet file says.
     """
-    import pyarrow as pa
-
+    pa = arrow()
     folder = Path(samples)
     tables: list[Any] = []
     workers: dict[int, dict[str, Any]] = {}

@@ -9,6 +9,7 @@ from typing import Any
 
 from aifbench.errors import StoreError
 from aifbench.model.operation import Operation
+from aifbench.samples.arrow import arrow
 from aifbench.samples.schema import METADATA_KEY, TIME_COLUMNS, arrow_schema
 
 _FIELD_OF_TIME = {"t_intended": "intended", "t_start": "start", "t_first": "first", "t_last": "last", "t_end": "end"}
@@ -22,8 +23,7 @@ def to_table(
     metadata: Mapping[str, Any],
 ) -> Any:
     """A pyarrow Table. `constants` gives run, point, trial and worker. A time of 0 becomes null."""
-    import pyarrow as pa
-
+    pa = arrow()
     schema = arrow_schema()
     count = len(operations)
 
