@@ -189,7 +189,7 @@ def test_an_unknown_run_is_a_store_error(capsys: pytest.CaptureFixture[str], tmp
 
 
 def test_ctrl_c_ends_in_order_keeps_what_was_measured_and_resume_goes_on(fresh: Place) -> None:
-    process = fresh.start("run", str(fresh.recipe), "--set", "trials=2", "--set", "workloads.disk.load.duration=3s")
+    process = fresh.start("run", str(fresh.recipe), "--set", "trials=2", "--set", "workloads.disk.load.duration=2s")
     run = fresh.wait_for("trial-started", 2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -44,10 +44,10 @@ def aifbench(environment: dict[str, str], *arguments: str) -> str:
 
 
 def shortened(data: Mapping[str, Any]) -> list[str]:
-    """Overrides: one trial, a second or two of load, no objectives (they are about speed, not about working)."""
+    """Overrides: one trial, a second of load, no objectives (they are about speed, not about working)."""
     found = ["trials=1"]
     for name in data["workloads"]:
-        found += [f"workloads.{name}.load.duration=2s", f"workloads.{name}.load.warmup=0s", f"workloads.{name}.slo=[]"]
+        found += [f"workloads.{name}.load.duration=1s", f"workloads.{name}.load.warmup=0s", f"workloads.{name}.slo=[]"]
     return [part for text in found for part in ("--set", text)]
 
 
