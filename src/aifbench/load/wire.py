@@ -26,6 +26,10 @@ from aifbench.model.operation import CANCELLED, DROPPED, OK, TIMEOUT, UNFINISHED
 from aifbench.workloads.base import Slot, WireClient
 
 TICK_NS = 50_000_000
+NAP_FROM = 64
+NAP_NS = 300_000
+"""Where the kernel stamps arrivals and so many operations are under way, reads are collected for this long: one
+wake-up serves many of them. Starts keep their instants, as timers end a nap."""
 QUIET_NS = 1_500_000
 """Operations are moved to disk only when no start is due this soon: a slice takes about a millisecond."""
 CLOSED_AHEAD = 1024
@@ -293,6 +297,8 @@ class WireEngine:
             if call is not None:
                 self.tally.stop_code, self.tally.stopped_early = call.code, call.reason
                 self._end_of_load()
+        many = self.tally.in_flight >= NAP_FROM and getattr(self._client, "kernel_stamped", False)
+        self._loop.nap_ns = NAP_NS if many else 0
         phase = 3 if self._draining else 1 if now < self._warmup_end else 2
         self._put_progress(phase)
         if self._next >= len(self._starts) or self._starts[self._next] - now > QUIET_NS:

@@ -170,6 +170,7 @@ class ChatClient:
             kernel_stamps=context.timestamps == "kernel",
         )
         self.build_ahead = self._http.build_ahead
+        self.kernel_stamped = self._http.kernel_stamped
         self._read = read_stream if options.stream else read_whole
 
     def kind(self, seq: int) -> str:

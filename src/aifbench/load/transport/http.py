@@ -101,6 +101,11 @@ class HttpClient:
         return slot
 
     @property
+    def kernel_stamped(self) -> bool:
+        """Whether receive times are the kernel's, so that reading a little later changes none of them."""
+        return self.kernel_stamps
+
+    @property
     def reuses_connections(self) -> bool:
         return self.early_closes < EARLY_CLOSES
 
