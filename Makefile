@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 BENCHMARKS := $(filter-out benchmarks/__init__.py,$(wildcard benchmarks/*.py))
 BENCH_TARGETS := $(foreach file,$(BENCHMARKS),bench-$(subst _,-,$(basename $(notdir $(file)))))
-DEBIAN := chromium fio zsh fish
+DEBIAN := chromium fio zsh fish charliecloud busybox-static
 # Tests wait more than they compute; more of them at a time would disturb each other's servers and loads.
 JOBS ?= 2
 

@@ -122,6 +122,15 @@ def test_command_line_goes_to_the_shell_and_secrets_are_passed_by_name() -> None
     assert (spec.env, spec.pass_env) == ({}, ("TOKEN",))
 
 
+def test_a_command_with_an_image_runs_inside_it_and_sees_its_folder_there() -> None:
+    one = make("command", {"command": "serve {folder} {port.http}", "image": "/images/web", "ports": ["http", "admin"]})
+    spec = one.process(WHERE)
+    assert spec is not None
+    shell = ("/bin/sh", "-c", "serve /mnt 8001")
+    assert spec.argv == ("ch-run", "--bind", "/run/svc:/mnt", "/images/web", "--", *shell)
+    assert spec.env["USER"]
+
+
 def test_command_that_does_not_exist_is_missing() -> None:
     assert make("command", {"command": ["no-such-program-here"], "ports": ["p"]}).missing() == ["no-such-program-here"]
 

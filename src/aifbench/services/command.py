@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from aifbench.model.options import SECRET, Duration, Options, secret_names
-from aifbench.model.paths import Arguments, Attributes, CommandLine
+from aifbench.model.paths import Arguments, Attributes, CommandLine, LocalPath
 from aifbench.model.process import ProcessSpec
 from aifbench.model.service import Endpoint, Probe, Where
-from aifbench.services import symptoms
+from aifbench.services import container, symptoms
 from aifbench.services.base import Service
 from aifbench.services.ready import PROTOCOLS, ProtocolName, Ready, probe_of
 
@@ -25,6 +26,11 @@ PortName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 class CommandOptions(Options):
     command: CommandLine | Annotated[Arguments, Field(min_length=1)] = Field(
         description="a list of arguments, or a line for /bin/sh; {host}, {folder} and {port.NAME} are replaced"
+    )
+    image: LocalPath | None = Field(
+        None,
+        description="directory of an unpacked container image, in which Charliecloud's ch-run runs the command; "
+        "{folder} is /mnt there",
     )
     env: Mapping[str, str] = Field(
         default_factory=dict, description="variables of its environment; NAME: ${env:NAME} passes a secret through"
@@ -73,7 +79,7 @@ class CommandOptions(Options):
 
 class Command(Service):
     recipe_keys = CommandOptions
-    summary = "Any command as a service: ports by name, readiness probe, environment"
+    summary = "Any command or container as a service: ports by name, readiness probe, environment"
     protocols = PROTOCOLS
     options: CommandOptions
 
@@ -83,6 +89,8 @@ class Command(Service):
         self.protocols = (options.protocol,)
 
     def missing(self) -> list[str]:
+        if self.options.image is not None:
+            return [] if shutil.which(container.PROGRAM) else [f"{container.PROGRAM} ({container.INSTALL})"]
         if isinstance(self.options.command, str):
             return []
         program = self.options.command[0]
@@ -91,9 +99,13 @@ class Command(Service):
     def process(self, where: Where) -> ProcessSpec:
         options = self.options
         line = options.command
-        argv = ["/bin/sh", "-c", fill(line, where)] if isinstance(line, str) else [fill(part, where) for part in line]
+        seen = where if options.image is None else replace(where, folder=container.FOLDER)
+        argv = ["/bin/sh", "-c", fill(line, seen)] if isinstance(line, str) else [fill(part, seen) for part in line]
         secrets = tuple(sorted(name for name, value in options.env.items() if SECRET.search(value)))
-        env = {name: fill(value, where) for name, value in options.env.items() if name not in secrets}
+        env = {name: fill(value, seen) for name, value in options.env.items() if name not in secrets}
+        if options.image is not None:
+            argv = container.inside(str(options.image), where.folder, argv)
+            env = {**container.ENV, **env}
         return self.spec(where, argv, grace_s=options.grace, env=env, pass_env=secrets)
 
     def endpoints(self, where: Where) -> tuple[Endpoint, ...]:
@@ -117,7 +129,11 @@ class Command(Service):
 
     def describe(self, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Any]:
         """What the recipe says: an unknown program cannot be asked for its version."""
-        return {"version": " ".join(self.options.version) or None, "command": self.options.command}
+        return {
+            "version": " ".join(self.options.version) or None,
+            "command": self.options.command,
+            "image": self.options.image,
+        }
 
 
 def fill(text: str, where: Where) -> str:
