@@ -9,7 +9,7 @@ import pytest
 
 from tests.badinput.place import GOOD, Place
 
-DEEP = "[" * 5_000
+DEEP = "[" * 1_500
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join(['*' + above] * 10)}]\n" for above, name in zip("abcdefghi", "bcdefghij", strict=True)
 )

@@ -44,9 +44,11 @@ def command(place: Path, kill_at: int = 0, duration_s: float = 0.5) -> list[str]
     return [sys.executable, str(Path(__file__).absolute()), str(place), str(kill_at), str(duration_s)]
 
 
-def drive(place: Path, kill_at: int = 0, largest_file: int = -1) -> subprocess.CompletedProcess[str]:
+def drive(
+    place: Path, kill_at: int = 0, largest_file: int = -1, duration_s: float = 0.5
+) -> subprocess.CompletedProcess[str]:
     """`largest_file` (bytes) stands in for a full disk: the kernel refuses to write beyond it."""
-    program = command(place, kill_at)
+    program = command(place, kill_at, duration_s)
     if largest_file >= 0:
         program = ["prlimit", f"--fsize={largest_file}", *program]
     return subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)

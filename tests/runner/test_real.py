@@ -35,7 +35,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [2, 5, 6, 8, 10, 13, 15, 18, 23, 26])
 def test_a_real_run_killed_at_ten_points_is_finished_by_resume(root: Path, at: int) -> None:
-    assert drive(root, at).returncode == -signal.SIGKILL
+    assert drive(root, at, duration_s=0.1).returncode == -signal.SIGKILL
     folder = folder_in(root)
     resumed = drive(folder.path)
     assert resumed.returncode in (0, 6), resumed.stderr  # so short a load may be INVALID
@@ -108,7 +108,7 @@ def test_a_detached_controller_that_cannot_begin_is_quoted(root: Path) -> None:
 
 
 def test_a_killed_worker_fails_its_trial_and_the_next_one_is_done(root: Path) -> None:
-    process = subprocess.Popen(command(root, 0, 3.0), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command(root, 0, 1.0), stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
         if line.strip() == "process-started" and (folder_in(root).control("get.t1") / "job.json").exists():
